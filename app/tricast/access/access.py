@@ -1,0 +1,96 @@
+"""All of access, put together: what the composition root makes one of."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from tricast.access.bootstrap import ensure_root_key
+from tricast.access.gate import AccessGate, OpenGate
+from tricast.access.keys import Keys
+from tricast.access.limits import LimitOptions, Limits
+from tricast.access.origins import OriginRules
+from tricast.access.revocation import Revocations
+from tricast.access.tokens import Tokens, load_secrets
+from tricast.errors import TricastError
+from tricast.hub.hub import Hub
+
+HOUSEKEEPING_EVERY_S = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessOptions:
+    """`secrets` sign tokens (the first signs, all verify; none: one is made and kept in the log)."""
+
+    secrets: tuple[str, ...] = ()
+    dev: bool = False
+    origins: tuple[str, ...] = ()
+    own_origins: tuple[str, ...] = ()
+    limits: LimitOptions = field(default_factory=LimitOptions)
+
+
+class Access:
+    """Keys, tokens, revocations, the gate, Origin rules and limits of one hub.
+
+    Make it before the hub starts (it asks for projections), and enter it after:
+    `async with hub, access:`. While entered, connections of what is revoked are
+    closed, and the use of keys is written down.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        options: AccessOptions | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._hub = hub
+        self.options = options or AccessOptions()
+        self.revocations = Revocations(hub, clock=clock)
+        self.keys = Keys(hub, self.revocations, clock=clock)
+        self.tokens = Tokens(clock=clock)
+        self.origins = OriginRules(self.options.origins, own=self.options.own_origins)
+        self.limits = Limits(self.options.limits, clock=monotonic)
+        guarded = AccessGate(self.keys, self.tokens, self.revocations, clock=clock)
+        self.gate: AccessGate | OpenGate = OpenGate(guarded, self.origins) if self.options.dev else guarded
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self.tokens.use(await load_secrets(self._hub, self.options.secrets))
+        async with AsyncExitStack() as stack:
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            for running in (self.revocations.watch(), self._keep_house()):
+                stack.callback(tasks.create_task(running).cancel)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+        await self._flush()
+
+    async def ensure_root_key(self) -> str | None:
+        """The text of a first admin key, once, if there is no key and this is not dev mode."""
+        return await ensure_root_key(self.keys, dev=self.options.dev)
+
+    async def _keep_house(self) -> None:
+        while True:
+            await self._flush()
+            await asyncio.sleep(HOUSEKEEPING_EVERY_S)
+
+    async def _flush(self) -> None:
+        try:
+            await self.keys.flush_usage()
+            await self.revocations.drop_outlived()
+        except TricastError as error:
+            _log.warning("access: %s; trying again in %d s", error, HOUSEKEEPING_EVERY_S)

@@ -1,0 +1,195 @@
+"""The door: from a request to what it may do.
+
+Both gates are plain functions of a request (anything with an ASGI `scope`), so
+that the hot path costs a dictionary look-up and not an `await`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from tricast.access.grants import SCOPES
+from tricast.access.keys import KEY_PREFIX, Keys
+from tricast.access.origins import LOOPBACK_HOSTS, OriginRules, header, hostname
+from tricast.access.revocation import Revocations
+from tricast.access.tokens import Tokens
+from tricast.errors import Forbidden, Unauthorized
+from tricast.hub.gate import Grant
+
+HOW = (
+    "send 'Authorization: Bearer <token or API key>' or 'X-API-Key: <API key>', or, where headers can't "
+    "be set (EventSource, WebSocket in a browser), '?token=<token>'"
+)
+_KEY_PREFIX = KEY_PREFIX.encode()
+_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What credentials were found to grant; for a key, as of `version` of its document."""
+
+    grant: Grant
+    key_id: str | None
+    version: int
+
+
+class AccessGate:
+    """Asks every request for an API key or a token.
+
+    What was verified once is remembered (bounded) by the bytes that were shown,
+    and is good until the key's document changes, the token expires, or it is
+    revoked: all three are asked each time, in memory.
+    """
+
+    def __init__(
+        self,
+        keys: Keys,
+        tokens: Tokens,
+        revocations: Revocations,
+        *,
+        clock: Callable[[], float],
+        remembered: int = 10_000,
+    ) -> None:
+        self._keys = keys
+        self._tokens = tokens
+        self._revocations = revocations
+        self._clock = clock
+        self._remembered = remembered
+        self._seen: OrderedDict[bytes, _Seen] = OrderedDict()
+
+    def __call__(self, request: Any) -> Grant:
+        """The grant of a request. Raises Unauthorized that says what is wrong with its credentials."""
+        shown = credentials(request.scope)
+        if shown is None:
+            raise Unauthorized(f"no credentials: {HOW}")
+        return self._resolve(shown)
+
+    def verify(self, credential: str) -> Grant:
+        """The grant of a token or key by itself (`auth` on a live connection). Raises Unauthorized."""
+        return self._resolve(b"Bearer " + credential.encode(errors="replace"))
+
+    def _resolve(self, shown: bytes) -> Grant:
+        seen = self._seen.get(shown)
+        if seen is not None:
+            if self._is_good(seen):
+                self._seen.move_to_end(shown)
+                return seen.grant
+            del self._seen[shown]
+        seen = self._verify(shown)
+        self._seen[shown] = seen
+        if len(self._seen) > self._remembered:
+            self._seen.popitem(last=False)
+        return seen.grant
+
+    def _is_good(self, seen: _Seen) -> bool:
+        if seen.key_id is not None:
+            return self._keys.current(seen.key_id, seen.version)
+        grant = seen.grant
+        if grant.expires_at is not None and grant.expires_at <= self._clock():
+            return False
+        return self._revocations.reason(grant) is None
+
+    def _verify(self, shown: bytes) -> _Seen:
+        scheme, _, rest = shown.partition(b" ")
+        if scheme.lower() != b"bearer":
+            raise Unauthorized(f"the Authorization header is not of the form 'Bearer <credentials>': {HOW}")
+        try:
+            text = rest.strip().decode("ascii")
+        except UnicodeDecodeError:
+            raise Unauthorized("the credentials are malformed: not ASCII") from None
+        if not text:
+            raise Unauthorized(f"the credentials are empty: {HOW}")
+        if text.startswith(KEY_PREFIX):
+            key = self._keys.verify(text)
+            self._keys.current(key.id, key.version)
+            return _Seen(key.grant, key.id, key.version)
+        grant = self._tokens.verify(text)
+        self._revocations.check(grant)
+        return _Seen(grant, None, 0)
+
+
+class OpenGate:
+    """The gate of `--dev`: a request without credentials may do everything, if it comes from here.
+
+    From here means: a loopback address, no proxy in between, asked for by a
+    loopback name, and if from a browser then by a page that may (else any web
+    page that a developer opens could drive the hub). Credentials that are given
+    are verified all the same.
+    """
+
+    def __init__(
+        self, gate: AccessGate, origins: OriginRules, *, hosts: frozenset[str] = LOOPBACK_HOSTS
+    ) -> None:
+        self._gate = gate
+        self._origins = origins
+        self._hosts = hosts
+
+    def __call__(self, request: Any) -> Grant:
+        scope = request.scope
+        if credentials(scope) is not None:
+            return self._gate(request)
+        client = scope.get("client")
+        if client is None or not is_loopback(client[0]):
+            raise Unauthorized(f"--dev is open to loopback only, not to {client and client[0]!r}: {HOW}")
+        headers = scope["headers"]
+        if any(name in _FORWARDED for name, _ in headers):
+            raise Unauthorized(f"--dev is not open to requests that a proxy passed on: {HOW}")
+        host = header(headers, b"host") or ""
+        if hostname(host) not in self._hosts:
+            raise Forbidden(f"--dev answers to names of this machine, not to {host[:80]!r}: use localhost")
+        self._origins.check_origin(headers, host, ambient=True)
+        return Grant(subject="anonymous", subscribe=("**",), publish=("**",), scopes=SCOPES)
+
+    def verify(self, credential: str) -> Grant:
+        """The grant of a token or key by itself (`auth` on a live connection). Raises Unauthorized."""
+        return self._gate.verify(credential)
+
+
+def credentials(scope: Any) -> bytes | None:
+    """What a request shows, as the value of an Authorization header; None if nothing.
+
+    In this order: `Authorization: Bearer`, `X-API-Key`, `?token=`. Other schemes
+    (a proxy's Basic) count only where nothing else is shown.
+    """
+    other = api_key = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            if value[:7].lower() == b"bearer ":
+                return bytes(value)
+            other = bytes(value)
+        elif name == b"x-api-key":
+            api_key = value
+    if api_key is not None:
+        return b"Bearer " + bytes(api_key)
+    query = bytes(scope.get("query_string", b""))
+    if b"token=" in query:
+        for part in query.split(b"&"):
+            if part.startswith(b"token=") and len(part) > 6:
+                return _from_url(part[6:])
+    return other
+
+
+def _from_url(value: bytes) -> bytes:
+    token = unquote_to_bytes(value) if b"%" in value else value
+    if token.lstrip().startswith(_KEY_PREFIX):
+        raise Unauthorized(
+            "API keys are not taken from URLs, which end up in logs and histories: send it as "
+            "'Authorization: Bearer <API key>', or mint a token with it (POST /v1/tokens)"
+        )
+    return b"Bearer " + token
+
+
+def is_loopback(address: str) -> bool:
+    """Whether `address` (an IP address, as text) is this machine's own."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
+        return ip.ipv4_mapped.is_loopback
+    return ip.is_loopback

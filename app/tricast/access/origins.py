@@ -1,0 +1,123 @@
+"""Which web pages may talk to the hub: rules on the Origin header that browsers send.
+
+Asked for every WebSocket (which browsers don't hold to CORS), for every request
+that carries a cookie, and for the headers that let other origins read answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from tricast.errors import BadRequest, Forbidden
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+_ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[^\s/:@*?#\[\]\\]+)(?::(\d{1,5}))?")
+_RULE = re.compile(r"(https?)://(\*\.)?(\[[0-9a-f:.]+\]|[^\s/:@*?#\[\]\\]+)(?::(\d{1,5}))?/?")
+
+
+def allowed(
+    origin: str, host: str, app_origins: Sequence[str], own: Sequence[str] = (), *, cookies: bool = False
+) -> bool:
+    """Whether a page of `origin` may talk to the server that was asked for as `host`.
+
+    Yes if it is the same origin (the same host and port, or one of `own`: the
+    names of a server behind a proxy that changes Host), or in `app_origins`:
+    exactly, or below `https://*.example.com`. `*` holds for requests without
+    cookies only. `null` (sandboxes, files) is no origin that a rule can name.
+    """
+    if "*" in app_origins and not cookies:
+        return True
+    match = _ORIGIN.fullmatch(origin.lower())
+    if match is None:
+        return False
+    scheme, name, port = match.group(1), match.group(2), _port(match.group(1), match.group(3))
+    if _authority(host, scheme) == (name, port):
+        return True
+    return any(_rule_holds(rule, scheme, name, port) for rule in (*own, *app_origins) if rule != "*")
+
+
+def check_rules(rules: Iterable[str]) -> tuple[str, ...]:
+    """`rules`, if each is `*`, an origin, or `https://*.example.com`; else BadRequest."""
+    rules = tuple(rule.strip().lower() for rule in rules)
+    for rule in rules:
+        if rule != "*" and _RULE.fullmatch(rule) is None:
+            raise BadRequest(
+                f"origin {rule[:80]!r} is not '*', an origin such as 'https://shop.example.com', or "
+                "'https://*.example.com' (scheme and host, no path)",
+                field="origins",
+            )
+    return rules
+
+
+class OriginRules:
+    """The configured origins, applied to requests.
+
+    `app_origins` are the pages of others that may; `own` are this server's public
+    origins, where a proxy hides them.
+    """
+
+    def __init__(self, app_origins: Iterable[str] = (), *, own: Iterable[str] = ()) -> None:
+        self._app_origins = check_rules(app_origins)
+        self._own = check_rules(own)
+
+    def check_origin(self, headers: Headers, host: str, *, ambient: bool = False) -> None:
+        """Raises Forbidden if the request comes from a page that may not. No Origin: not a browser.
+
+        `ambient`: the request is trusted for something that any page could make a
+        browser send, as with cookies, so that `*` doesn't hold.
+        """
+        headers = tuple(headers)
+        origin = header(headers, b"origin")
+        cookies = ambient or header(headers, b"cookie") is not None
+        if origin is None or self.allows(origin, host, cookies=cookies):
+            return
+        remedy = "add it to TRICAST_ALLOWED_ORIGINS"
+        if "*" in self._app_origins:
+            remedy += ", where '*' doesn't stand for requests with cookies, nor under --dev"
+        raise Forbidden(f"pages of {origin[:120]!r} may not use this hub: {remedy}", field="origin")
+
+    def allows(self, origin: str, host: str, *, cookies: bool = False) -> bool:
+        """Whether a page of `origin` may use this server as `host`, and read its answers."""
+        return allowed(origin, host, self._app_origins, self._own, cookies=cookies)
+
+
+def header(headers: Headers, name: bytes) -> str | None:
+    """The first header of that (lower-case) name, or None."""
+    for key, value in headers:
+        if key == name:
+            return value.decode("latin-1")
+    return None
+
+
+def hostname(host: str) -> str:
+    """A Host header without its port."""
+    return _split(host.lower())[0]
+
+
+def _split(host: str) -> tuple[str, str]:
+    if host.endswith("]"):
+        return host, ""
+    name, colon, port = host.rpartition(":")
+    return (name, port) if colon else (host, "")
+
+
+def _authority(host: str, scheme: str) -> tuple[str, str]:
+    name, port = _split(host.lower())
+    return name, _port(scheme, port)
+
+
+def _port(scheme: str, port: str | None) -> str:
+    return port or _DEFAULT_PORTS[scheme]
+
+
+def _rule_holds(rule: str, scheme: str, name: str, port: str) -> bool:
+    match = _RULE.fullmatch(rule)
+    if match is None or match.group(1) != scheme or _port(scheme, match.group(4)) != port:
+        return False
+    if match.group(2):
+        return name.endswith("." + match.group(3)) and len(name) > len(match.group(3)) + 1
+    return name == match.group(3)

@@ -1,0 +1,154 @@
+"""What is no longer good: keys, tokens and subjects that were revoked.
+
+A revocation is a document, kept until the longest-lived token that it could
+concern has expired, and an event, so that every node hears of it and closes
+what is still connected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from tricast.access.grants import EVERYWHERE, TokenGrant, key_name, subject_name, token_name
+from tricast.errors import Conflict, Unauthorized
+from tricast.event import AUDIT_SHELF, Draft, draft, rfc3339
+from tricast.hub.gate import Grant
+from tricast.hub.hub import Hub
+from tricast.log.base import Document, Write
+
+REVOCATION_KIND = "revocation"
+REVOCATION_TOPIC = "tricast/revocations"
+REVOKED_TYPE = "tricast.revoked"
+MAX_TTL_S = 30 * 86_400
+CLOCK_SKEW_S = 300
+SWEEP_EVERY_S = 0.25
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """What was revoked, how far (`realm`), and by whom."""
+
+    what: Literal["key", "token", "subject"]
+    value: str
+    realm: str
+    by: str
+
+    @property
+    def name(self) -> str:
+        """The credential name under which it is kept."""
+        if self.what == "key":
+            return key_name(self.value)
+        return (token_name if self.what == "token" else subject_name)(self.realm, self.value)
+
+
+class Revocations:
+    """All revocations, and the watch that closes what they concern."""
+
+    def __init__(self, hub: Hub, *, clock: Callable[[], float]) -> None:
+        self._hub = hub
+        self._clock = clock
+        self._documents = hub.projection(REVOCATION_KIND)
+        self._documents.on_change(self._on_change)
+        self._changed = asyncio.Event()
+
+    def unit(self, revocation: Revocation) -> tuple[Draft, Write]:
+        """The event and the document that make up `revocation`, to be appended as one unit."""
+        at_ms = int(self._clock() * 1000)
+        value = {
+            "what": revocation.what,
+            "value": revocation.value,
+            "realm": revocation.realm,
+            "by": revocation.by,
+            "at": rfc3339(at_ms),
+            "at_ms": at_ms,
+        }
+        event = draft(
+            REVOCATION_TOPIC,
+            {name: value[name] for name in ("what", "value", "realm", "by", "at")},
+            source="/tricast",
+            type=REVOKED_TYPE,
+            subject=revocation.value,
+            shelf=AUDIT_SHELF,
+        )
+        until_ms = at_ms + (MAX_TTL_S + CLOCK_SKEW_S) * 1000
+        return event, Write(REVOCATION_KIND, revocation.name, {**value, "until_ms": until_ms})
+
+    async def revoke_token(self, token_id: str, *, realm: str = EVERYWHERE, by: str) -> None:
+        """Refuse this token from now on, if `realm` holds it, and close its connections."""
+        await self._append(Revocation("token", token_id, realm, by))
+
+    async def revoke_subject(self, subject: str, *, realm: str = EVERYWHERE, by: str) -> None:
+        """Refuse all tokens of `subject` in `realm` issued until now; later ones are good."""
+        await self._append(Revocation("subject", subject, realm, by))
+
+    async def _append(self, revocation: Revocation) -> None:
+        event, write = self.unit(revocation)
+        await self._hub.append((event,), (write,))
+
+    def reason(self, grant: Grant) -> str | None:
+        """Why `grant` is no longer good, or None. A few dictionary look-ups."""
+        for name in grant.credentials:
+            document = self._documents.get(name)
+            if document is not None and _concerns(document, grant):
+                return f"the {document.value['what']} was revoked at {document.value['at']}"
+        return None
+
+    def check(self, grant: Grant) -> None:
+        """Raises Unauthorized if `grant` comes from something that was revoked."""
+        reason = self.reason(grant)
+        if reason is not None:
+            raise Unauthorized(f"{reason}; ask for new credentials")
+
+    def enforce(self) -> int:
+        """Close all live connections of what was revoked; how many those were."""
+        if not self._documents.items():
+            return 0
+        return self._hub.disconnect(
+            lambda caller: self.reason(caller.grant) is not None,
+            Unauthorized("the credentials were revoked; ask for new ones"),
+            reason="revoked",
+        )
+
+    async def watch(self) -> None:
+        """Close connections whenever something is revoked, on this node or another. Runs for ever.
+
+        Many revocations share a sweep, and a second one follows `SWEEP_EVERY_S`
+        later: it finds those that passed the gate before and joined after.
+        """
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            for _ in range(2):
+                try:
+                    self.enforce()
+                except (RuntimeError, OSError):  # of one socket; the others wait for the next sweep
+                    _log.exception("closing what was revoked failed; trying again")
+                    self._changed.set()
+                await asyncio.sleep(SWEEP_EVERY_S)
+
+    def _on_change(self, document: Document) -> None:
+        if document.value is not None:
+            self._changed.set()
+
+    async def drop_outlived(self) -> int:
+        """Delete the revocations whose tokens have all expired by themselves; how many went."""
+        now_ms = self._clock() * 1000
+        outlived = [d for d in self._documents.items().values() if d.value["until_ms"] < now_ms]
+        for document in outlived:
+            try:
+                await self._hub.append((), (Write(REVOCATION_KIND, document.key, None, document.version),))
+            except Conflict:
+                _log.debug("revocation %s was made again meanwhile", document.key)
+        return len(outlived)
+
+
+def _concerns(document: Document, grant: Grant) -> bool:
+    if document.value["what"] != "subject":
+        return True
+    return not isinstance(grant, TokenGrant) or grant.issued_ms <= document.value["at_ms"]

@@ -1,0 +1,157 @@
+"""`/v1/events`: subscribe by GET, publish by POST. Plain ASGI, in front of any router."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from tricast.errors import BadRequest, NotFound, TooLarge, TricastError, Unavailable
+from tricast.hub.gate import Gate
+from tricast.hub.hub import Hub
+from tricast.transports import http
+from tricast.transports.publish import publish
+from tricast.transports.subscribe import Door, subscribe
+from tricast.transports.websocket import websocket
+from tricast.wire.publishing import Edge, body_of, drafts_of
+
+_QUERY = ("topic", "type", "subject", "id", "source", "time")
+_BODY_TIMEOUT_S = 30.0
+_log = logging.getLogger("tricast.api")
+
+
+class EventsEndpoint:
+    """The ASGI application at `/v1/events`."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await websocket(self._door, scope, receive, send)
+            return
+        try:
+            method = scope["method"]
+            if method == "POST":
+                await self._publish(scope, receive, send)
+            elif method in ("GET", "HEAD"):
+                await subscribe(self._door, scope, receive, send)
+            elif method == "OPTIONS":
+                await http.preflight(scope, send, self._door.allowed_origin)
+            else:
+                await self._not_allowed(scope, send)
+        except Exception:
+            # What is our fault is logged here and told without a trace.
+            _log.exception("%s /v1/events failed", scope.get("method"))
+            problem = Unavailable("the server failed to do this; the log says why", retry_after_s=1)
+            await http.refuse(scope, send, problem)
+
+    async def _not_allowed(self, scope: Any, send: Any) -> None:
+        problem = BadRequest(f"{scope['method'][:20]} is not allowed here; use GET or POST").problem()
+        problem |= {"type": "/problems/method-not-allowed", "title": "Method not allowed", "status": 405}
+        headers = (http.PROBLEM, (b"allow", b"GET, HEAD, POST, OPTIONS"))
+        await http.reply(scope, send, 405, headers, orjson.dumps(problem))
+
+    async def _publish(self, scope: Any, receive: Any, send: Any) -> None:
+        door = self._door
+        cors = http.cors(scope, door.allowed_origin)
+        try:
+            caller = await door.caller(scope, "http")
+            body = await _body(scope, receive, door.max_body_bytes)
+            raw = scope["query_string"]
+            query = _query(raw) if raw else {}
+            content_type = (http.header(scope, b"content-type") or b"").decode("latin-1")
+            key = http.header(scope, b"idempotency-key")
+            edge = Edge(
+                caller.grant.source,
+                None if key is None else key.decode("latin-1"),
+                door.hub.options.max_event_bytes,
+            )
+            drafts = drafts_of(body_of(body, content_type, query, scope["headers"]), edge)
+            answer = await publish(door, caller, drafts)
+        except TricastError as problem:
+            await http.refuse(scope, send, problem, cors)
+            return
+        await http.reply(scope, send, 201, (http.JSON, *cors), orjson.dumps(answer) + b"\n")
+
+
+async def _body(scope: Any, receive: Any, limit: int) -> bytes:
+    """The whole body, within the limit and within 30 s."""
+    length = http.header(scope, b"content-length")
+    if length is not None and length.isdigit() and int(length) > limit:
+        raise TooLarge(f"the body has {int(length)} bytes; the limit is {limit}", field="body")
+    message = await receive()
+    if not message.get("more_body", False) and message["type"] == "http.request":
+        body: bytes = message.get("body", b"")
+        if len(body) > limit:
+            raise TooLarge(f"the body has {len(body)} bytes; the limit is {limit}", field="body")
+        return body
+    try:
+        async with asyncio.timeout(_BODY_TIMEOUT_S):
+            return await _rest(message, receive, limit)
+    except TimeoutError:
+        raise BadRequest(f"the body did not arrive within {_BODY_TIMEOUT_S:g} s", field="body") from None
+
+
+async def _rest(message: Any, receive: Any, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise BadRequest("the client went away before the body was complete", field="body")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise TooLarge(f"the body is larger than the limit of {limit} bytes", field="body")
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+        message = await receive()
+
+
+def _query(query_string: bytes) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=32
+        )
+    except ValueError as error:
+        raise BadRequest(f"the query can not be read: {error}", field="query") from None
+    query: dict[str, str] = {}
+    for name, value in pairs:
+        if name == "token":
+            continue
+        if name not in _QUERY:
+            raise BadRequest(
+                f"unknown parameter {name[:80]!r}; allowed are {', '.join(_QUERY)}, token",
+                field=name[:80],
+            )
+        if name in query:
+            raise BadRequest(f"{name} is given more than once", field=name)
+        query[name] = value
+    return query
+
+
+def endpoints(hub: Hub, gate: Gate, **options: Any) -> Any:
+    """An ASGI application with `/events`, to be mounted in your own: `Mount("/v1", endpoints(hub, gate))`.
+
+    `gate` takes the request and answers with a Grant (or raises Unauthorized,
+    Forbidden). `options` are those of `Door`, such as `allowed_origin`.
+    """
+    events = EventsEndpoint(Door(hub, gate, **options))
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            raise RuntimeError("mount this application; it has no lifespan of its own")
+        path = scope["path"]
+        root = scope.get("root_path", "")
+        if path.removeprefix(root).rstrip("/") == "/events":
+            await events(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 4404})
+        else:
+            await http.refuse(scope, send, NotFound(f"there is nothing at {path[:200]!r}"))
+
+    return app

@@ -1,0 +1,104 @@
+"""The server that a command talks to: where it is, who we are, and what its errors say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+from urllib.parse import urlsplit
+
+import httpx2
+import orjson
+
+from tricast.cli.failure import REFUSED, UNREACHABLE, USAGE, Failure
+from tricast.settings import is_loopback
+
+_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A server's address and the credential that is shown to it (never printed)."""
+
+    url: str
+    credential: str | None = field(default=None, repr=False)
+
+    @staticmethod
+    def to(url: str, key: str | None = None, token: str | None = None) -> Connection:
+        """Raises Failure if `url` isn't one. A token goes before a key."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Failure(f"--url {url!r} is not a URL such as http://127.0.0.1:8080", USAGE)
+        credential = token or key
+        if credential is not None and not (credential.isascii() and credential.isprintable()):
+            raise Failure("the key or token holds characters that none has; was it copied whole?", USAGE)
+        return Connection(url.rstrip("/"), credential)
+
+    @property
+    def events(self) -> str:
+        return f"{self.url}/v1/events"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.credential is None else {"authorization": f"Bearer {self.credential}"}
+
+    @property
+    def through_proxy(self) -> bool:
+        """Whether the environment's HTTP proxy may be asked: not for this machine itself."""
+        return not is_loopback(urlsplit(self.url).hostname or "")
+
+    def client(self) -> httpx2.Client:
+        return httpx2.Client(headers=self.headers, timeout=_TIMEOUT_S, trust_env=self.through_proxy)
+
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """One request and its JSON answer. Raises Failure with what the server said."""
+        with self.client() as client:
+            response = send(client, method, f"{self.url}{path}", body)
+        if not response.is_success:
+            refuse(response)
+        return json_of(response) if response.content else None
+
+
+def send(client: httpx2.Client, method: str, url: str, body: Any = None) -> httpx2.Response:
+    """The response, whatever its status. Raises Failure if there is none."""
+    content = None if body is None else orjson.dumps(body)
+    headers = {} if body is None else {"content-type": "application/json"}
+    try:
+        return client.request(method, url, content=content, headers=headers)
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        raise Failure(unreachable(url, error), UNREACHABLE) from None
+
+
+def unreachable(url: str, error: BaseException) -> str:
+    """Why there was no answer, and what to look at."""
+    parts = urlsplit(url)
+    why = str(error) or type(error).__name__
+    return f"no answer from {parts.scheme}://{parts.netloc}: {why}; is the server running there (--url)?"
+
+
+def json_of(response: httpx2.Response) -> Any:
+    """The JSON in an answer. Raises Failure if a stranger answered."""
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        host = response.url.host
+        raise Failure(f"the answer from {host} is not JSON; is it a tricast server (--url)?") from None
+
+
+def refuse(response: httpx2.Response) -> NoReturn:
+    """Raise Failure with the problem (RFC 9457) in a response."""
+    raise Failure(problem_of(response.status_code, response.content), REFUSED)
+
+
+def problem_of(status: int, body: bytes) -> str:
+    """An error answer in one line."""
+    try:
+        problem = orjson.loads(body)
+        return explain(problem)
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return f"the server answered {status} without saying why; is it a tricast server (--url)?"
+
+
+def explain(problem: Mapping[str, Any]) -> str:
+    """A problem (RFC 9457) in one line."""
+    return f"{problem['title']}: {problem['detail']}" if problem.get("detail") else str(problem["title"])

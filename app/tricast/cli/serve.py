@@ -1,0 +1,57 @@
+"""`tricast serve`: the server itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tricast.cli.failure import REFUSED
+from tricast.cli.options import Config, Data, LogUrl, More, parse_more
+from tricast.settings import load
+
+
+def serve(
+    dev: Annotated[
+        bool | None, typer.Option("--dev", help="Ask nobody for credentials. Only on loopback.")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="The address to listen on.", show_default="127.0.0.1")
+    ] = None,
+    port: Annotated[
+        str | None,
+        typer.Option("--port", metavar="PORT", help="The port; 0 takes a free one.", show_default="8080"),
+    ] = None,
+    data: Data = None,
+    log: LogUrl = None,
+    config: Config = None,
+    synchronous: Annotated[
+        str | None,
+        typer.Option("--synchronous", metavar="FULL|NORMAL", help="Durability.", show_default="FULL"),
+    ] = None,
+    log_level: Annotated[
+        str | None, typer.Option("--log-level", metavar="LEVEL", help="debug, info, warning or error.")
+    ] = None,
+    log_format: Annotated[
+        str | None, typer.Option("--log-format", metavar="FORMAT", help="json or console.")
+    ] = None,
+    access_log: Annotated[bool | None, typer.Option("--access-log", help="One log line per request.")] = None,
+    more: More = None,
+) -> int:
+    """Run the server until SIGTERM or Ctrl-C; then say goodbye to everybody and exit."""
+    settings = load(
+        data=data,
+        extra=parse_more(more),
+        config=config,
+        dev=dev,
+        host=host,
+        port=port,
+        log=log,
+        synchronous=synchronous,
+        log_level=log_level,
+        log_format=log_format,
+        access_log=access_log,
+    )
+    from tricast.server.runner import serve as run
+
+    return REFUSED if run(settings) else 0

@@ -1,0 +1,293 @@
+"""Events: what a publisher hands in (`Draft`) and what the log gives out (`Event`).
+
+On the wire an event is CloudEvents 1.0 JSON. The log stores those bytes without
+the two members that come first, `specversion` and `cursor`: an event's cursor
+depends on the log that it stands in, so it is spliced in on reading.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from tricast.errors import BadRequest, TooLarge
+from tricast.pattern import check_topic
+
+DEFAULT_TYPE = "message"
+EVENTS_SHELF = "events"
+AUDIT_SHELF = "audit"
+MAX_EVENT_BYTES = 256 * 1024
+MAX_ATTRIBUTE_CHARS = 255
+MAX_DEPTH = 64
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_TYPE = re.compile(r"[A-Za-z0-9._:/+@~-]{1,128}")
+_EXTENSION = re.compile(r"[a-z0-9]{1,40}")
+_PREFIX = b'{"specversion":"1.0","cursor":"'
+_PREFIX_EPHEMERAL = b'{"specversion":"1.0",'
+_ATTRIBUTES = ("id", "source", "type", "topic", "subject", "time", "datacontenttype")
+_ENVELOPE = frozenset((*_ATTRIBUTES, "specversion", "cursor", "data", "data_base64"))
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [a + b for a in _CROCKFORD for b in _CROCKFORD]
+
+
+class _Ids:
+    """ULID-shaped ids: 48 bits of time, then random bits, then a counter. Rise within a process."""
+
+    def __init__(self) -> None:
+        self._ms = -1
+        self._stem = ""
+        self._count = 0
+
+    def next(self, ms: int) -> str:
+        if ms != self._ms or self._count >= 1 << 20:
+            self._ms, self._count = ms, 0
+            bits = int.from_bytes(os.urandom(8)) & ((1 << 60) - 1)
+            self._stem = _base32(ms, 10) + _base32(bits, 12)
+        count = self._count
+        self._count = count + 1
+        return self._stem + _PAIRS[count >> 10] + _PAIRS[count & 1023]
+
+
+def _base32(number: int, length: int) -> str:
+    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(5 * (length - 1), -1, -5))
+
+
+_ids = _Ids()
+
+
+def new_id() -> str:
+    """A fresh event id, 26 characters, sortable by time."""
+    return _ids.next(time.time_ns() // 1_000_000)
+
+
+def rfc3339(ms: int) -> str:
+    """Milliseconds since 1970 as `2026-01-01T12:00:00.000Z`."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A checked event on its way into the log. Make it with `draft()`.
+
+    `body` is its JSON without `specversion` and `cursor`, beginning after the
+    brace. `digest` is set only where the publisher gave the id: it tells a
+    repetition (same content) from a clash (other content).
+    """
+
+    topic: str
+    type: str
+    id: str
+    source: str
+    body: bytes
+    subject: str | None = None
+    shelf: str = EVENTS_SHELF
+    digest: bytes | None = None
+    ephemeral: bool = False
+
+    @property
+    def app(self) -> str:
+        return self.topic.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event of the log, or an ephemeral one (`offset` None, no cursor).
+
+    `json` is the whole envelope as every transport sends it. `time_ms` is the
+    append time, which never decreases along the log.
+    """
+
+    offset: int | None
+    topic: str
+    type: str
+    subject: str | None
+    time_ms: int
+    json: bytes
+
+    @staticmethod
+    def stored(
+        offset: int, cursor: str, topic: str, type: str, subject: str | None, time_ms: int, body: bytes
+    ) -> Event:
+        """An event as read from the log, its cursor spliced in."""
+        return Event(
+            offset, topic, type, subject, time_ms, b"".join((_PREFIX, cursor.encode(), b'",', body))
+        )
+
+    @staticmethod
+    def passing(draft: Draft, time_ms: int) -> Event:
+        """An ephemeral event: no offset, no cursor."""
+        return Event(
+            None, draft.topic, draft.type, draft.subject, time_ms, _PREFIX_EPHEMERAL + draft.body
+        )
+
+    @property
+    def envelope(self) -> dict[str, Any]:
+        """The whole CloudEvent as a dict."""
+        parsed: dict[str, Any] = orjson.loads(self.json)
+        return parsed
+
+    @property
+    def data(self) -> Any:
+        """The event's data, parsed (None where it has none)."""
+        return self.envelope.get("data")
+
+    @property
+    def id(self) -> str:
+        return str(self.envelope["id"])
+
+    @property
+    def cursor(self) -> str | None:
+        """The position just after this event, to resume from; None on ephemeral events."""
+        return self.envelope.get("cursor")
+
+
+def draft(
+    topic: str,
+    data: Any = None,
+    *,
+    source: str,
+    type: str = DEFAULT_TYPE,
+    id: str | None = None,
+    subject: str | None = None,
+    time: str | None = None,
+    datacontenttype: str | None = None,
+    data_base64: str | None = None,
+    extensions: Mapping[str, str | int | bool] | None = None,
+    shelf: str = EVENTS_SHELF,
+    ephemeral: bool = False,
+    max_event_bytes: int = MAX_EVENT_BYTES,
+) -> Draft:
+    """A checked `Draft`.
+
+    Raises BadRequest naming the attribute that is wrong, or TooLarge when the
+    event's JSON has more than `max_event_bytes`.
+    """
+    check_topic(topic)
+    if not _TYPE.fullmatch(type):
+        raise BadRequest(
+            f"type {type[:80]!r} must be 1-128 characters of A-Z a-z 0-9 . _ : / + @ ~ -", field="type"
+        )
+    ms = time_ms()
+    attributes: dict[str, Any] = {
+        "id": new_id() if id is None else _attribute(id, "id"),
+        "source": _attribute(source, "source"),
+        "type": type,
+        "topic": topic,
+    }
+    if subject is not None:
+        attributes["subject"] = _attribute(subject, "subject")
+    attributes["time"] = rfc3339(ms) if time is None else _time(time)
+    if data_base64 is not None:
+        attributes["datacontenttype"] = _content_type(datacontenttype, "application/octet-stream")
+        attributes["data_base64"] = data_base64
+    else:
+        attributes["datacontenttype"] = _content_type(datacontenttype, "application/json")
+        attributes["data"] = data
+    for name, value in (extensions or {}).items():
+        attributes[name] = _extension(name, value)
+    body = _encode(attributes)[1:]
+    if len(body) > max_event_bytes:
+        raise TooLarge(
+            f"the event on {topic!r} has {len(body)} bytes as JSON; the limit is {max_event_bytes}",
+            field="data",
+        )
+    digest = None if id is None else _digest(attributes, timed=time is not None)
+    return Draft(topic, type, attributes["id"], source, body, subject, shelf, digest, ephemeral)
+
+
+def time_ms() -> int:
+    """Milliseconds since 1970, by the wall clock."""
+    return time.time_ns() // 1_000_000
+
+
+def _digest(attributes: dict[str, Any], *, timed: bool) -> bytes:
+    content = attributes if timed else {k: v for k, v in attributes.items() if k != "time"}
+    encoded = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(encoded, digest_size=16).digest()
+
+
+def _encode(attributes: dict[str, Any]) -> bytes:
+    try:
+        encoded = orjson.dumps(attributes)
+    except (orjson.JSONEncodeError, RecursionError) as error:
+        raise BadRequest(f"data can not be written as JSON: {error}", field="data") from None
+    if encoded.count(b"{") + encoded.count(b"[") > MAX_DEPTH:
+        check_depth(attributes.get("data"))
+    return encoded
+
+
+def check_depth(value: Any, limit: int = MAX_DEPTH) -> None:
+    """Raises BadRequest if `value` nests lists and objects deeper than `limit`."""
+    level: list[Any] = [value]
+    for _ in range(limit + 1):
+        children: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                children.extend(item.values())
+            elif isinstance(item, list):
+                children.extend(item)
+        level = [c for c in children if isinstance(c, dict | list)]
+        if not level:
+            return
+    raise BadRequest(f"data is nested deeper than {limit} levels", field="data")
+
+
+def _attribute(value: str, name: str) -> str:
+    if not 1 <= len(value) <= MAX_ATTRIBUTE_CHARS or _CONTROL.search(value):
+        raise BadRequest(
+            f"{name} {value[:80]!r} must be 1-{MAX_ATTRIBUTE_CHARS} characters "
+            "without control characters",
+            field=name,
+        )
+    return value
+
+
+def _content_type(value: str | None, default: str) -> str:
+    return default if value is None else _attribute(value, "datacontenttype")
+
+
+def _time(value: str) -> str:
+    parse_time(_attribute(value, "time"), "time")
+    return value
+
+
+def parse_time(value: str, field: str) -> int:
+    """An RFC 3339 time as milliseconds since 1970. Raises BadRequest naming `field`."""
+    try:
+        if not re.match(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}", value):
+            raise ValueError
+        moment = datetime.fromisoformat(value.replace(" ", "T").upper())
+        if moment.tzinfo is None:
+            raise ValueError
+        return int(moment.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        raise BadRequest(
+            f"{field} {value[:80]!r} is not an RFC 3339 time such as 2026-01-01T12:00:00Z", field=field
+        ) from None
+
+
+def _extension(name: str, value: str | int | bool) -> str | int | bool:
+    if name in _ENVELOPE or not _EXTENSION.fullmatch(name):
+        raise BadRequest(
+            f"unknown member {name[:80]!r}: CloudEvents extensions are lower-case letters and digits",
+            field=name[:80],
+        )
+    if isinstance(value, str):
+        return _attribute(value, name) if value else value
+    # (checked, because what a publisher sends as an extension is anything at all)
+    if type(value) in (bool, int) and -(2**31) <= value < 2**31:
+        return value
+    raise BadRequest(
+        f"the extension {name!r} must be a string, a boolean or a 32-bit integer", field=name
+    )

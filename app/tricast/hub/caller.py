@@ -1,0 +1,24 @@
+"""Who is at the other end of a connection, and from where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tricast.event import new_id
+from tricast.hub.gate import Grant
+
+Transport = Literal["websocket", "sse", "poll", "http", "hub"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The other end: what it may do, how it is connected. `connection` is unique."""
+
+    grant: Grant
+    transport: Transport
+    address: str = ""
+    connection: str = field(default_factory=new_id)
+
+
+HUB = Caller(Grant(subject="hub", subscribe=("**",), publish=("**",)), "hub", connection="hub")

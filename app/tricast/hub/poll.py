@@ -1,0 +1,345 @@
+"""Pull subscribers: wait until there is something after a position, then answer once.
+
+Long-polls, `hub.subscribe()` and the portable paths are polls. A parked poll has
+no task; polls at one position with one subscription share one answer, written by
+the fan-out. First answer after quiet at once; under load at most one per
+`PACE_S`, so that more events go into each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from tricast.cursor import ResetReason
+from tricast.errors import TricastError
+from tricast.event import Event
+from tricast.hub.caller import Caller
+from tricast.hub.fanout import Fanout, Group
+from tricast.hub.history import Span, Trimmed, Waiver
+from tricast.hub.subscription import Subscription
+from tricast.log.base import Bounds
+from tricast.wire.frames import poll_body
+
+MAX_ANSWER_EVENTS = 1000
+MAX_ANSWER_BYTES = 1024 * 1024
+PACE_S = 0.05
+_MAX_LOADS = 64
+_log = logging.getLogger("tricast.poll")
+
+
+@dataclass(slots=True, eq=False)
+class Answer:
+    """What a poll came to. `position` is a position of this poll, also without events."""
+
+    position: int
+    cursor: str
+    events: Sequence[Event] = ()
+    reset: ResetReason | None = None
+    oldest: str = ""
+    problem: TricastError | None = None
+    _body: bytes | None = field(default=None)
+
+    @property
+    def body(self) -> bytes:
+        """The JSON body, joined once for all who share this answer."""
+        if self._body is None:
+            reset = b"null"
+            if self.reset is not None:
+                reset = (
+                    f'{{"reason":"{self.reset}","cursor":"{self.cursor}","oldest":"{self.oldest}"}}'
+                ).encode()
+            self._body = poll_body(self.cursor, self.events, reset)
+        return self._body
+
+
+class Poll:
+    """One waiting pull subscriber. `respond` is called once, synchronously, with the answer."""
+
+    __slots__ = (
+        "_timer",
+        "answered",
+        "caller",
+        "desk",
+        "expires_at",
+        "limit",
+        "on_closed",
+        "paced",
+        "position",
+        "respond",
+        "subscription",
+        "task",
+        "waiver",
+    )
+
+    def __init__(
+        self,
+        *,
+        caller: Caller,
+        subscription: Subscription,
+        position: int,
+        waiver: Waiver | None,
+        limit: int,
+        respond: Callable[[Answer], None],
+        paced: bool = True,
+    ) -> None:
+        self.caller = caller
+        self.subscription = subscription
+        self.position = position
+        self.waiver = waiver
+        self.limit = limit
+        self.respond = respond
+        self.paced = paced
+        self.answered = False
+        self.desk: PollDesk | None = None
+        self.expires_at: float | None = None
+        self.on_closed: Callable[[Poll], None] = lambda _: None
+        self.task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def answer(self, answer: Answer) -> None:
+        """Take the events and the cursor, and leave, in one step (DELIVERY.md 10)."""
+        if self.answered:
+            return
+        self._end()
+        self.respond(answer)
+
+    def lost(self) -> None:
+        """The connection is gone; nobody to answer."""
+        if not self.answered:
+            self._end()
+            if self.task is not None:
+                self.task.cancel()
+
+    def wait_until(self, timeout_s: float | None, expired: Callable[[Poll], None]) -> None:
+        """Arm the time-out."""
+        if timeout_s is not None:
+            self._timer = asyncio.get_running_loop().call_later(timeout_s, expired, self)
+
+    def _end(self) -> None:
+        self.answered = True
+        if self.desk is not None:
+            self.desk.remove(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        self.on_closed(self)
+
+
+class PollDesk:
+    """Where the polls with one subscription wait."""
+
+    __slots__ = ("_desks", "_first_hit", "_group", "_timer", "polls")
+
+    def __init__(self, desks: PollDesks, group: Group) -> None:
+        self._desks = desks
+        self._group = group
+        self.polls: dict[Poll, None] = {}
+        self._first_hit: int | None = None
+        self._timer: asyncio.Handle | None = None
+        group.desk = self
+
+    @property
+    def first_hit(self) -> int | None:
+        """Where events wait that are answered in a moment, if there are any."""
+        return self._first_hit
+
+    def add(self, poll: Poll) -> None:
+        poll.desk = self
+        self.polls[poll] = None
+
+    def remove(self, poll: Poll) -> None:
+        self.polls.pop(poll, None)
+        poll.desk = None
+        if not self.polls:
+            self._close()
+
+    def _close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._group.desk = None
+        self._desks.release(self._group)
+
+    def hit(self, after: int) -> None:
+        """Events for this group stand after `after`; nothing does between a parked poll and it."""
+        if self._first_hit is None or after < self._first_hit:
+            self._first_hit = after
+        if self._timer is None:
+            wait = self._desks.pause(self._group.subscription, self.polls)
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(wait, self._flush) if wait > 0 else loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._timer = None
+        hit, self._first_hit = self._first_hit, None
+        if hit is not None and self.polls:
+            self._desks.flush(self._group.subscription, list(self.polls), hit)
+
+
+class PollDesks:
+    """All waiting polls, and the one place where their answers are made."""
+
+    def __init__(self, fanout: Fanout, bounds: Callable[[], Bounds], *, pace_s: float = PACE_S) -> None:
+        self._fanout = fanout
+        self._bounds = bounds
+        self._pace_s = pace_s
+        self._flushed: OrderedDict[Subscription, tuple[float, int]] = OrderedDict()
+
+    def open(self, poll: Poll, timeout_s: float | None) -> None:
+        """Answer `poll` now if something waits, else park it (`timeout_s` 0: answer all the same)."""
+        fanout = self._fanout
+        if poll.position < fanout.position and poll.subscription.patterns:
+            span = self._scan(poll, poll.position, fanout.position)
+            if span is None:
+                poll.task = asyncio.ensure_future(self._collect(poll, timeout_s))
+                return
+            if span.events:
+                if timeout_s != 0 and self._wants_pace(poll):
+                    self._park(poll, timeout_s, hit=poll.position)
+                else:
+                    self._respond(poll, span.events, span.scanned)
+                return
+            poll.position = span.scanned
+        if timeout_s == 0:
+            self._respond(poll, (), poll.position)
+        else:
+            self._park(poll, timeout_s, hit=None)
+
+    def _park(self, poll: Poll, timeout_s: float | None, hit: int | None) -> None:
+        group = self._fanout.group(poll.subscription)
+        desk = group.desk or PollDesk(self, group)
+        assert isinstance(desk, PollDesk)
+        desk.add(poll)
+        poll.wait_until(timeout_s, self.time_out)
+        if hit is not None:
+            desk.hit(hit)
+
+    def release(self, group: Group) -> None:
+        """Nobody waits at this group any more."""
+        self._fanout.release(group)
+
+    def _wants_pace(self, poll: Poll) -> bool:
+        """Whether the answer is held back a moment: it has just had the latest one."""
+        flushed = self._flushed.get(poll.subscription) if poll.paced else None
+        if flushed is None:
+            return False
+        at, position = flushed
+        return poll.position >= position and asyncio.get_running_loop().time() - at < self._pace_s
+
+    def pause(self, subscription: Subscription, polls: dict[Poll, None]) -> float:
+        """How long the next answer to this group waits, in seconds."""
+        flushed = self._flushed.get(subscription)
+        if flushed is None or any(not poll.paced for poll in polls):
+            return 0.0
+        return flushed[0] + self._pace_s - asyncio.get_running_loop().time()
+
+    def flush(self, subscription: Subscription, polls: Sequence[Poll], hit: int) -> None:
+        """Answer the parked polls of one subscription, one shared answer per position."""
+        target = self._fanout.position
+        self._flushed[subscription] = (asyncio.get_running_loop().time(), target)
+        self._flushed.move_to_end(subscription)
+        while len(self._flushed) > 4096:
+            self._flushed.popitem(last=False)
+        shared: dict[tuple[int, int], Answer] = {}
+        for poll in polls:
+            if poll.answered:
+                continue
+            start = max(poll.position, hit)
+            answer = shared.get((start, poll.limit))
+            if answer is None:
+                span = self._scan(poll, start, target)
+                if span is None:
+                    poll.task = asyncio.ensure_future(self._collect(poll, None))
+                    continue
+                if not span.events:
+                    continue
+                answer = Answer(span.scanned, self._bounds().cursor(span.scanned), span.events)
+                shared[(start, poll.limit)] = answer
+            try:
+                poll.answer(answer)
+            except Exception:
+                _log.exception("a poll's answer could not be written")
+
+    def _scan(self, poll: Poll, start: int, target: int) -> Span | None:
+        """The first span with events after `start`, or the last one; None: not in memory."""
+        while True:
+            span = self._fanout.history.find(
+                start, target, poll.subscription, max_events=poll.limit, max_bytes=MAX_ANSWER_BYTES
+            )
+            if span is None or span.events or span.scanned >= target:
+                return span
+            start = span.scanned
+
+    def time_out(self, poll: Poll) -> None:
+        """Answer a parked poll with what there is: usually nothing, at fan-out's position."""
+        if poll.answered:
+            return
+        hit = poll.desk.first_hit if poll.desk is not None else None
+        if hit is not None:
+            self.flush(poll.subscription, [poll], hit)
+        if poll.task is None and not poll.answered:
+            self._respond(poll, (), self._fanout.position)
+
+    def expire(self, poll: Poll) -> None:
+        """Answer without events, at a position that is safe."""
+        clean = poll.desk is not None and poll.desk.first_hit is None
+        self._respond(poll, (), self._fanout.position if clean else poll.position)
+
+    def _respond(self, poll: Poll, events: Sequence[Event], position: int) -> None:
+        poll.answer(Answer(position, self._bounds().cursor(position), events))
+
+    async def _collect(self, poll: Poll, timeout_s: float | None) -> None:
+        """Read the log for `poll` until an answer is full, fan-out is reached, or it has read enough."""
+        try:
+            events: list[Event] = []
+            size = 0
+            for _ in range(_MAX_LOADS):
+                target = self._fanout.position
+                if poll.position >= target:
+                    break
+                span = await self._next_span(poll, target)
+                if poll.answered:
+                    return
+                if isinstance(span, Trimmed):
+                    if not events:
+                        self.reset(poll, "trimmed")
+                        return
+                    break
+                room = poll.limit - len(events)
+                if len(span.events) > room:
+                    events.extend(span.events[:room])
+                    poll.position = events[-1].offset or poll.position
+                    break
+                if events and size + span.size > MAX_ANSWER_BYTES:
+                    break
+                events.extend(span.events)
+                size += span.size
+                poll.position = span.scanned
+                if len(events) >= poll.limit:
+                    break
+            poll.task = None
+            if events or timeout_s == 0 or poll.position < self._fanout.position:
+                self._respond(poll, events, poll.position)
+            else:
+                self._park(poll, timeout_s, hit=None)
+        except TricastError as error:
+            if not poll.answered:
+                answer = Answer(poll.position, self._bounds().cursor(poll.position), problem=error)
+                poll.answer(answer)
+
+    async def _next_span(self, poll: Poll, target: int) -> Span | Trimmed:
+        history = self._fanout.history
+        found = history.find(poll.position, target, poll.subscription, waiver=poll.waiver)
+        if found is not None:
+            return found
+        return await history.load(poll.position, target, poll.subscription, poll.waiver)
+
+    def reset(self, poll: Poll, reason: ResetReason) -> None:
+        """Answer at once that the cursor can't be served; the next poll goes on from fan-out's."""
+        bounds = self._bounds()
+        position = self._fanout.position
+        oldest = bounds.cursor(bounds.oldest(poll.subscription.patterns))
+        poll.answer(Answer(position, bounds.cursor(position), (), reason, oldest))

@@ -1,0 +1,137 @@
+"""The service, put together: hub, access and endpoints from settings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tricast.access.access import Access, AccessOptions
+from tricast.access.limits import LimitOptions
+from tricast.api.admin import admin_routes, problem_response
+from tricast.api.events import EventsEndpoint
+from tricast.api.health import health_routes
+from tricast.errors import BadRequest, NotFound, TooMany, Unavailable
+from tricast.hub.caller import Caller
+from tricast.hub.hub import Hub, HubOptions
+from tricast.log.base import Retention
+from tricast.settings import Settings
+from tricast.transports.subscribe import Door
+
+EVENTS_PATH = "/v1/events"
+
+
+def package_version() -> str:
+    """The installed version, or `0+unknown` when run from a bare checkout."""
+    try:
+        return version("tricast")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+class Service:
+    """An ASGI application: `/v1/events` in front, everything else by Starlette's router."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.hub = Hub(settings.log, _hub_options(settings))
+        self.access = Access(self.hub, _access_options(settings))
+        self.root_key: str | None = None
+        self._events = EventsEndpoint(self._door())
+        self._router = Starlette(
+            routes=[*admin_routes(self.access), *health_routes(self.hub, package_version())],
+            exception_handlers={HTTPException: _http_problem, Exception: _failure},
+            lifespan=self._lifespan,
+        )
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._router(scope, receive, send)
+        elif scope["path"] == EVENTS_PATH:
+            await self._events(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 4404})
+        else:
+            await self._router(scope, receive, send)
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Any) -> AsyncIterator[None]:
+        async with self.hub, self.access:
+            self.root_key = await self.access.ensure_root_key()
+            yield
+
+    def _door(self) -> Door:
+        settings, access, hub = self.settings, self.access, self.hub
+
+        def allowed_origin(origin: str, host: str, cookies: bool) -> bool:
+            return access.origins.allows(origin, host, cookies=cookies)
+
+        def admit(caller: Caller) -> None:
+            limit = settings.max_connections
+            if limit is not None and hub.connections >= limit:
+                raise TooMany(
+                    f"the server holds {limit} connections, its limit; come back later", retry_after_s=5
+                )
+            access.limits.opened(caller.grant, caller.address)
+
+        hub.on_disconnect(lambda caller: access.limits.closed(caller.grant, caller.address))
+        return Door(
+            hub,
+            access.gate,
+            allowed_origin=allowed_origin,
+            knock=access.limits.connect,
+            admit=admit,
+            throttle=lambda caller, events: access.limits.publish(caller.grant, caller.address, events),
+            max_body_bytes=settings.max_body_bytes,
+        )
+
+
+def _hub_options(settings: Settings) -> HubOptions:
+    return HubOptions(
+        heartbeat_s=settings.heartbeat_s,
+        recent_bytes=settings.recent_bytes,
+        max_event_bytes=settings.max_event_bytes,
+        retention=Retention(
+            age_s=settings.retention_age_s,
+            events=settings.retention_events,
+            bytes=settings.retention_bytes,
+        ),
+        audit_retention=Retention(age_s=settings.audit_retention_age_s),
+        synchronous=settings.synchronous,
+    )
+
+
+def _access_options(settings: Settings) -> AccessOptions:
+    return AccessOptions(
+        secrets=tuple(secret.get_secret_value() for secret in settings.secrets),
+        dev=settings.dev,
+        origins=settings.allowed_origins,
+        own_origins=settings.own_origins,
+        limits=LimitOptions(
+            publishes_per_s=settings.publish_rate or 0,
+            publishes_burst=settings.publish_burst,
+            connects_per_s=settings.connect_rate or 0,
+            connects_burst=settings.connect_burst,
+            connections_per_subject=settings.connections_per_subject or 0,
+        ),
+    )
+
+
+async def _http_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return problem_response(NotFound(f"there is nothing at {request.url.path[:200]!r}"))
+    problem = problem_response(BadRequest(f"{request.method[:20]} is not allowed here"))
+    problem.status_code = error.status_code
+    problem.headers.update(error.headers or {})
+    return problem
+
+
+async def _failure(request: Request, error: Exception) -> Response:
+    return problem_response(Unavailable("the server failed to do this; its log says why"))

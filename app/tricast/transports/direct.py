@@ -1,0 +1,60 @@
+"""What our own server puts into `scope["extensions"]`: the way past ASGI to the socket.
+
+`server/direct.py` implements these; where they are absent the portable path does
+the same by ASGI messages, only slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableMapping
+from typing import Any, Final, Protocol
+
+from tricast.hub.outlet import Outlet
+
+EXTENSION: Final = "tricast.direct"
+
+
+class DirectRequest(Protocol):
+    """One HTTP request's way to its socket. Dead once the connection or the request is over."""
+
+    def respond(self, response: bytes) -> None:
+        """Write head and body in one piece and complete the response."""
+        ...
+
+    def park(self, lost: Callable[[], None]) -> None:
+        """Let the ASGI call return now and `respond` later; `lost` is called if the client goes."""
+        ...
+
+    def stream(self, head: bytes) -> Outlet:
+        """Write `head` and take the connection over: an SSE outlet that ends with the connection."""
+        ...
+
+
+class DirectHandshake(Protocol):
+    """One WebSocket handshake's way to its socket."""
+
+    def accept(self, subprotocol: str | None) -> WebSocketOutlet:
+        """Complete the handshake and take the connection over."""
+        ...
+
+
+class WebSocketOutlet(Outlet, Protocol):
+    """A WebSocket outlet also hears: messages in order, one at a time."""
+
+    def listen(self, received: Callable[[str | bytes], None]) -> None:
+        """Name who gets the messages."""
+        ...
+
+    def hold(self) -> None:
+        """Read nothing more for the moment."""
+        ...
+
+    def release(self) -> None:
+        """Read on."""
+        ...
+
+
+def of(scope: MutableMapping[str, Any]) -> Any:
+    """The extension, a DirectRequest or DirectHandshake as the scope's type has it; or None."""
+    extensions = scope.get("extensions")
+    return extensions.get(EXTENSION) if extensions else None

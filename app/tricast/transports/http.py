@@ -1,0 +1,107 @@
+"""HTTP answers in one write where the server lets us, by ASGI messages where not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+
+from tricast.errors import TricastError
+from tricast.transports import direct
+
+Headers = Sequence[tuple[bytes, bytes]]
+NO_STORE = (b"cache-control", b"no-store")
+JSON = (b"content-type", b"application/json")
+PROBLEM = (b"content-type", b"application/problem+json")
+
+
+@lru_cache(maxsize=64)
+def _status_line(status: int) -> bytes:
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+
+
+def head(status: int, headers: Headers) -> bytes:
+    """The head of an HTTP/1.1 response."""
+    lines = [_status_line(status)]
+    for name, value in headers:
+        lines += (name, b": ", value, b"\r\n")
+    lines.append(b"\r\n")
+    return b"".join(lines)
+
+
+def keeps_alive(scope: Any) -> bool:
+    """Whether the connection is kept for another request (HTTP/1.0: never)."""
+    return bool(scope.get("http_version", "1.1") != "1.0")
+
+
+async def reply(scope: Any, send: Any, status: int, headers: Headers, body: bytes = b"") -> None:
+    """Send a complete response, without its body to a HEAD request."""
+    headers = (*headers, (b"content-length", b"%d" % len(body)))
+    if scope["method"] == "HEAD":
+        body = b""
+    way = direct.of(scope)
+    if way is not None:
+        if not keeps_alive(scope):
+            headers = (*headers, (b"connection", b"close"))
+        way.respond(head(status, headers) + body)
+        return
+    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def refuse(scope: Any, send: Any, problem: TricastError, headers: Headers = ()) -> None:
+    """Send `problem` as RFC 9457 problem details."""
+    extra: list[tuple[bytes, bytes]] = [PROBLEM, NO_STORE, *headers]
+    if problem.retry_after_s is not None:
+        extra.append((b"retry-after", b"%d" % max(1, round(problem.retry_after_s))))
+    if problem.status == 401:
+        extra.append((b"www-authenticate", b"Bearer"))
+    await reply(scope, send, problem.status, extra, problem.problem_json() + b"\n")
+
+
+def header(scope: Any, name: bytes) -> bytes | None:
+    """The first header of that (lower-case) name."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return value  # type: ignore[no-any-return]
+    return None
+
+
+# (origin, host, with cookies) → may a page from there read the answer?
+Allowed = Callable[[str, str, bool], bool]
+
+_EXPOSED = b"Tricast-Cursor, Link, Retry-After, ETag"
+_METHODS = b"GET, HEAD, POST, OPTIONS"
+_REQUEST_HEADERS = (
+    b"Authorization, X-API-Key, Content-Type, If-None-Match, Last-Event-ID, Idempotency-Key, "
+    b"Cache-Control, ce-id, ce-source, ce-specversion, ce-subject, ce-time, ce-topic, ce-type"
+)
+
+
+def cors(scope: Any, allowed: Allowed) -> Headers:
+    """The CORS headers of an answer (none to who sent no Origin, or one that isn't allowed)."""
+    origin = header(scope, b"origin")
+    if origin is None:
+        return ()
+    host = (header(scope, b"host") or b"").decode("latin-1")
+    cookies = header(scope, b"cookie") is not None
+    if not allowed(origin.decode("latin-1"), host, cookies):
+        return ((b"vary", b"Origin"),)
+    return (
+        (b"access-control-allow-origin", origin),
+        (b"access-control-expose-headers", _EXPOSED),
+        (b"vary", b"Origin"),
+    )
+
+
+async def preflight(scope: Any, send: Any, allowed: Allowed) -> None:
+    """Answer OPTIONS, a CORS preflight or not."""
+    headers: list[tuple[bytes, bytes]] = [(b"allow", _METHODS), *cors(scope, allowed)]
+    if any(name == b"access-control-allow-origin" for name, _ in headers):
+        headers += [
+            (b"access-control-allow-methods", _METHODS),
+            (b"access-control-allow-headers", _REQUEST_HEADERS),
+            (b"access-control-max-age", b"600"),
+        ]
+    await reply(scope, send, 204, headers)

@@ -1,0 +1,139 @@
+"""The query of `GET /v1/events`: the same parameters for every transport."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, get_args
+from urllib.parse import parse_qsl, quote, unquote_plus
+
+from tricast.errors import BadRequest
+from tricast.hub.subscription import Subscription
+from tricast.wire.start import LATEST, Start
+
+TransportName = Literal["websocket", "sse", "poll"]
+DEFAULT_TIMEOUT_S = 25.0
+MAX_TIMEOUT_S = 60.0
+MAX_LIMIT = 1000
+MAX_QUERY_BYTES = 32 * 1024
+
+_ALLOWED = ("topic", "cursor", "type", "subject", "transport", "token", "limit", "timeout")
+_CURSOR = re.compile(rb"(?:^|(?<=&))cursor=([^&]*)&?")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A checked query without its cursor. `rest` is it as text, for the link to the next poll."""
+
+    subscription: Subscription
+    transport: TransportName | None
+    limit: int
+    timeout_s: float
+    rest: str
+
+
+def parse(query_string: bytes) -> tuple[Query, Start | None]:
+    """The query and, if there is a `cursor=`, where to begin. Raises BadRequest naming the parameter.
+
+    Two polls of one client differ by their cursor alone; everything else is
+    parsed once.
+    """
+    if len(query_string) > MAX_QUERY_BYTES:
+        raise BadRequest(f"the query has {len(query_string)} bytes; the limit is {MAX_QUERY_BYTES}")
+    cursors = _CURSOR.findall(query_string)
+    if not cursors:
+        return _parse(query_string), None
+    if len(cursors) > 1:
+        raise BadRequest("cursor is given more than once", field="cursor")
+    rest = _CURSOR.sub(b"", query_string).removesuffix(b"&")
+    return _parse(rest), _start(cursors[0])
+
+
+@lru_cache(maxsize=1024)
+def _start_of(text: str) -> Start:
+    return Start.parse(text)
+
+
+def _start(raw: bytes) -> Start:
+    text = _text(raw, "cursor")
+    if not text:
+        return LATEST
+    # Only what does not depend on the clock may be kept.
+    return _start_of(text) if "-" in text and text[0] not in "+-" else Start.parse(text)
+
+
+def _text(raw: bytes, field: str) -> str:
+    try:
+        return unquote_plus(raw.decode("ascii"), errors="strict")
+    except ValueError:
+        raise BadRequest(f"{field} is not percent-encoded UTF-8", field=field) from None
+
+
+@lru_cache(maxsize=4096)
+def _parse(query_string: bytes) -> Query:
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=256,
+        )
+    except ValueError as error:
+        raise BadRequest(f"the query can not be read: {error}", field="query") from None
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        if name not in _ALLOWED:
+            raise BadRequest(
+                f"unknown parameter {name[:80]!r}; allowed are {', '.join(_ALLOWED)}", field=name[:80]
+            )
+        values.setdefault(name, []).append(value)
+    rest = "&".join(f"{quote(name)}={quote(value, safe='/*:,')}" for name, value in pairs)
+    return Query(
+        Subscription.of(
+            values.get("topic", ()), values.get("type", ()), values.get("subject", ())
+        ),
+        _transport(_one(values, "transport")),
+        _limit(_one(values, "limit")),
+        _timeout(_one(values, "timeout")),
+        rest,
+    )
+
+
+def _one(values: dict[str, list[str]], name: str) -> str | None:
+    given = values.get(name)
+    if given is None:
+        return None
+    if len(given) > 1:
+        raise BadRequest(f"{name} is given more than once", field=name)
+    return given[0]
+
+
+def _transport(text: str | None) -> TransportName | None:
+    if text is None:
+        return None
+    for name in get_args(TransportName):
+        if text == name:
+            return name  # type: ignore[no-any-return]
+    raise BadRequest(
+        f"transport {text[:80]!r} must be one of {', '.join(get_args(TransportName))}", field="transport"
+    )
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return MAX_LIMIT
+    if not re.fullmatch(r"[0-9]{1,6}", text) or not 1 <= int(text) <= MAX_LIMIT:
+        raise BadRequest(f"limit {text[:80]!r} must be a number from 1 to {MAX_LIMIT}", field="limit")
+    return int(text)
+
+
+def _timeout(text: str | None) -> float:
+    if text is None:
+        return DEFAULT_TIMEOUT_S
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,6})?", text) or float(text) > MAX_TIMEOUT_S:
+        raise BadRequest(
+            f"timeout {text[:80]!r} must be a number of seconds from 0 to {MAX_TIMEOUT_S:g}",
+            field="timeout",
+        )
+    return float(text)

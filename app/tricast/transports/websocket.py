@@ -1,0 +1,249 @@
+"""WebSocket: a subscriber's stream, and commands in the other direction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import Any
+
+
+from tricast.errors import BadRequest, Forbidden, TooLarge, TricastError
+from tricast.hub.caller import Caller
+from tricast.hub.expiry import remaining_s
+from tricast.hub.outlet import Outlet
+from tricast.hub.subscriber import Subscriber
+from tricast.hub.subscription import Subscription
+from tricast.pattern import Pattern
+from tricast.transports import direct
+from tricast.transports.portable import PortableOutlet, send_texts
+from tricast.transports.publish import publish
+from tricast.transports.query import parse
+from tricast.transports.subscribe import Door, address_of, start_of
+from tricast.wire import commands, control
+from tricast.wire.publishing import Edge, drafts_of
+from tricast.wire.start import Start
+
+SUBPROTOCOL = "tricast.v1"
+_log = logging.getLogger("tricast.websocket")
+
+
+class Session:
+    """What one WebSocket client says, carried out in order; replies stand in order with the events."""
+
+    __slots__ = ("_busy", "_door", "_outlet", "_waiting", "subscriber")
+
+    def __init__(self, door: Door, subscriber: Subscriber, outlet: direct.WebSocketOutlet | None) -> None:
+        self._door = door
+        self._outlet = outlet
+        self._waiting: deque[str | bytes] | None = None
+        self._busy = False
+        self.subscriber = subscriber
+
+    # On the direct path messages come by callback; the connection isn't read while one is worked on.
+
+    def received(self, message: str | bytes) -> None:
+        if self._waiting is None:
+            self._waiting = deque()
+        self._waiting.append(message)
+        if not self._busy:
+            self._busy = True
+            if self._outlet is not None:
+                self._outlet.hold()
+            asyncio.ensure_future(self._work())
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                await self.handle(self._waiting.popleft())
+        finally:
+            self._busy = False
+            self._waiting = None
+            if self._outlet is not None:
+                self._outlet.release()
+
+    async def handle(self, message: str | bytes) -> None:
+        """Carry out one command; a refusal is a reply, a message that is none ends the connection."""
+        subscriber = self.subscriber
+        if subscriber.state == "closed":
+            return
+        try:
+            if isinstance(message, bytes):
+                raise BadRequest("binary messages are not taken; send JSON text", field="message")
+            if len(message) > self._door.max_body_bytes:
+                raise TooLarge(
+                    f"the message has {len(message)} characters; the limit is {self._door.max_body_bytes}",
+                    field="message",
+                )
+            command = commands.parse(message)
+        except TricastError as problem:
+            subscriber.refuse(problem)
+            return
+        try:
+            if command.problem is not None:
+                raise command.problem
+            await self._carry_out(command)
+        except TricastError as problem:
+            subscriber.control(control.refusal(command.ref, command.op, problem))
+        except Exception:
+            _log.exception("a WebSocket command failed")
+            subscriber.abort()
+
+    async def _carry_out(self, command: commands.Command) -> None:
+        match command.body:
+            case commands.Subscribe():
+                await self._subscribe(command, command.body)
+            case commands.Unsubscribe(topics):
+                self._unsubscribe(command, topics)
+            case commands.Publish(body):
+                await self._publish(command, body)
+            case commands.Auth(token):
+                await self._auth(command, token)
+            case commands.Ping():
+                self._reply(command, {}, self.subscriber.cursor)
+            case None:
+                pass
+
+    def _reply(self, command: commands.Command, result: dict[str, Any], cursor: str | None = None) -> None:
+        self.subscriber.control(control.reply(command.ref, command.op, result, cursor))
+
+    async def _subscribe(self, command: commands.Command, wanted: commands.Subscribe) -> None:
+        subscriber = self.subscriber
+        now = subscriber.subscription
+        first = not now.patterns
+        if wanted.cursor is not None and not first:
+            raise BadRequest(
+                "only the first subscription of a connection takes a cursor; read older history of "
+                "further topics by long-poll with timeout=0",
+                field="cursor",
+            )
+        types, subjects = wanted.types, wanted.subjects
+        if not first and (types is not None or subjects is not None):
+            raise BadRequest(
+                "type and subject belong to the connection; give them with its first subscription",
+                field="type" if types is not None else "subject",
+            )
+        texts = [p.text for p in now.patterns]
+        subscription = Subscription.of(
+            (*texts, *wanted.topics),
+            now.types if types is None else types,
+            now.subjects if subjects is None else subjects,
+        )
+        await self._door.hub.may_subscribe(
+            subscriber.caller, Subscription.of(wanted.topics)
+        )
+        start = None
+        if wanted.cursor is not None:
+            start = await self._door.hub.resolve(Start.parse(wanted.cursor), subscription)
+        self._change(command, subscription, start)
+
+    def _unsubscribe(self, command: commands.Command, topics: tuple[str, ...]) -> None:
+        now = self.subscriber.subscription
+        held = {p.text for p in now.patterns}
+        for topic in topics:
+            Pattern.parse(topic)
+            if topic not in held:
+                raise BadRequest(f"not subscribed to {topic[:80]!r}", field="topics")
+        self._change(command, now.with_patterns(t for t in held if t not in topics), None)
+
+    def _change(
+        self, command: commands.Command, subscription: Subscription, start: Start | int | None
+    ) -> None:
+        topics = [p.text for p in subscription.patterns]
+        self._door.hub.resubscribe(
+            self.subscriber,
+            subscription,
+            lambda cursor: self._reply(command, {"topics": topics}, cursor),
+            start=start,
+        )
+
+    async def _publish(self, command: commands.Command, body: Any) -> None:
+        door, caller = self._door, self.subscriber.caller
+        edge = Edge(caller.grant.source, None, door.hub.options.max_event_bytes)
+        answer = await publish(door, caller, drafts_of(body, edge))
+        # What was published is no position of this subscriber: no cursor beside the data.
+        self._reply(command, answer)
+
+    async def _auth(self, command: commands.Command, token: str) -> None:
+        """A renewed token keeps app and subject and contains the present patterns (DELIVERY.md 22)."""
+        subscriber = self.subscriber
+        old = subscriber.caller
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/v1/events",
+            "query_string": b"",
+            "headers": [(b"authorization", b"Bearer " + token.encode("latin-1", "replace"))],
+            "client": (old.address, 0),
+        }
+        grant = await self._door.grant(scope)
+        if (grant.app, grant.subject) != (old.grant.app, old.grant.subject):
+            raise Forbidden("the new token is for another app or subject", field="token")
+        grant.check_subscribe(subscriber.subscription.patterns)
+        self._door.hub.renew(
+            subscriber, Caller(grant, old.transport, old.address, old.connection)
+        )
+        self._reply(command, {"expires_in_s": remaining_s(grant.expires_at)})
+
+
+def _refuse_outlet(outlet: Outlet, problem: TricastError) -> None:
+    """`tricast.error` and a close code, for a connection that never became a subscriber."""
+    outlet.finish(
+        control.error(problem).payload(outlet.format), code=problem.close_code, reason=problem.detail
+    )
+
+
+async def _enter(door: Door, scope: Any, outlet: Outlet) -> Subscriber | None:
+    """Let a WebSocket in, or refuse it by `tricast.error` and a close code (DELIVERY.md 24)."""
+    try:
+        query, given = parse(scope["query_string"])
+        if query.transport not in (None, "websocket"):
+            raise BadRequest(f"transport {query.transport!r} is no WebSocket", field="transport")
+        caller = await door.caller(scope, "websocket")
+        await door.hub.may_subscribe(caller, query.subscription)
+        start = await door.hub.resolve(start_of(scope, given), query.subscription)
+        door.admit(caller)
+    except TricastError as problem:
+        _refuse_outlet(outlet, problem)
+        return None
+    return door.hub.open(outlet, caller=caller, subscription=query.subscription, start=start)
+
+
+async def websocket(door: Door, scope: Any, receive: Any, send: Any) -> None:
+    """Serve a WebSocket, taking the socket over where the server lets us."""
+    offered = scope.get("subprotocols") or ()
+    subprotocol = SUBPROTOCOL if SUBPROTOCOL in offered else None
+    way = direct.of(scope)
+    if way is None:
+        await _portable(door, scope, receive, send, subprotocol)
+        return
+    outlet = way.accept(subprotocol)
+    subscriber = await _enter(door, scope, outlet)
+    if subscriber is not None:
+        outlet.listen(Session(door, subscriber, outlet).received)
+
+
+async def _portable(door: Door, scope: Any, receive: Any, send: Any, subprotocol: str | None) -> None:
+    await receive()  # websocket.connect
+    await send({"type": "websocket.accept", "subprotocol": subprotocol})
+    outlet = PortableOutlet("texts")
+    sending = asyncio.ensure_future(send_texts(outlet, send))
+    try:
+        subscriber = await _enter(door, scope, outlet)
+        session = None if subscriber is None else Session(door, subscriber, None)
+        while True:
+            await outlet.writable()
+            message = await receive()
+            if message["type"] != "websocket.receive":
+                break
+            if session is not None:
+                text = message.get("text")
+                await session.handle(message["bytes"] if text is None else text)
+    finally:
+        outlet.lose()
+        if not sending.done():
+            done, _ = await asyncio.wait((sending,), timeout=1.0)
+            if not done:
+                sending.cancel()
+
+

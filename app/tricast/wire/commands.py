@@ -1,0 +1,138 @@
+"""WebSocket commands: what a client may say on a connection. Pure parsing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from tricast.errors import BadRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    topics: tuple[str, ...]
+    cursor: str | None
+    types: tuple[str, ...] | None
+    subjects: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    topics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """`body` is what would stand in the body of `POST /v1/events`: an object, or a list of them."""
+
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command and the `ref` that its reply echoes. `problem`: it was understood to be wrong."""
+
+    op: str | None
+    ref: Any
+    body: Subscribe | Unsubscribe | Publish | Auth | Ping | None
+    problem: BadRequest | None = None
+
+
+def parse(text: str | bytes) -> Command:
+    """A command. Raises BadRequest if it is no JSON object (the connection ends: 4400).
+
+    A JSON object that is no valid command comes back with its `problem`, to be
+    told in a reply: the connection stays.
+    """
+    try:
+        message = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"the message is not JSON: {error}", field="message") from None
+    if not isinstance(message, dict):
+        raise BadRequest("the message must be a JSON object with an 'op'", field="message")
+    ref = message.pop("ref", None)
+    op = message.pop("op", None)
+    try:
+        if ref is not None and (not isinstance(ref, str | int) or len(str(ref)) > 128):
+            ref = None
+            raise BadRequest("ref must be a string of up to 128 characters or an integer", field="ref")
+        reader = _READERS.get(op) if isinstance(op, str) else None
+        if reader is None:
+            shown = str(op)[:80]
+            op = None
+            raise BadRequest(f"op {shown!r} must be one of {', '.join(_READERS)}", field="op")
+        body = reader(message)
+        if message:
+            name = next(iter(message))
+            raise BadRequest(f"unknown member {name[:80]!r} in {op!r}", field=name[:80])
+    except BadRequest as problem:
+        return Command(op, ref, None, problem)
+    return Command(op, ref, body)
+
+
+def _subscribe(message: dict[str, Any]) -> Subscribe:
+    cursor = message.pop("cursor", None)
+    if cursor is not None and not isinstance(cursor, str):
+        raise BadRequest("cursor must be a string", field="cursor")
+    return Subscribe(
+        _strings(message, "topics") or _missing("topics"),
+        cursor,
+        _strings(message, "type"),
+        _strings(message, "subject"),
+    )
+
+
+def _unsubscribe(message: dict[str, Any]) -> Unsubscribe:
+    return Unsubscribe(_strings(message, "topics") or _missing("topics"))
+
+
+def _publish(message: dict[str, Any]) -> Publish:
+    if "events" in message:
+        return Publish(message.pop("events"))
+    body = dict(message)
+    message.clear()
+    return Publish(body)
+
+
+def _auth(message: dict[str, Any]) -> Auth:
+    token = message.pop("token", None)
+    if not isinstance(token, str) or not token:
+        raise BadRequest("token must be a string", field="token")
+    return Auth(token)
+
+
+def _strings(message: dict[str, Any], name: str) -> tuple[str, ...] | None:
+    value = message.pop(name, None)
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise BadRequest(f"{name} must be a list of strings", field=name)
+    return tuple(value)
+
+
+def _missing(name: str) -> tuple[str, ...]:
+    raise BadRequest(f"{name} is missing; give a list of patterns", field=name)
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], Subscribe | Unsubscribe | Publish | Auth | Ping]] = {
+    "subscribe": _subscribe,
+    "unsubscribe": _unsubscribe,
+    "publish": _publish,
+    "auth": _auth,
+    "ping": lambda _: Ping(),
+}

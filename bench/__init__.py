@@ -1,0 +1,1 @@
+"""Benchmarks: tricast beside nchan and a floor, in one run on one machine."""
