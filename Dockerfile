@@ -3,7 +3,6 @@
 
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
-ARG PIP_INDEX_URL PIP_EXTRA_INDEX_URL PIP_TRUSTED_HOST PIP_CERT PIP_FIND_LINKS PIP_DEFAULT_TIMEOUT
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY app app
 COPY static static

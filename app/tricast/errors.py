@@ -6,8 +6,11 @@
     ├── Unauthorized       401  4401   no credentials, or expired ones
     ├── Forbidden          403  4403   the credentials don't reach that far
     ├── NotFound           404  4404   there is no such thing
+    ├── MethodNotAllowed   405  4405   there is, but not for this method
+    ├── TooSlow            408  4408   the request did not arrive in time
     ├── Conflict           409  4409   the version or the id is taken
     ├── TooLarge           413  4413   beyond a limit that is set
+    │   └── HeadTooLarge   431  4431   the request line and headers are
     ├── TooMany            429  4529   slow down; `retry_after_s` says how long
     ├── Unavailable        503  4503   not now; the same request may be repeated
     │   ├── NotStarted     503  4503   the hub's lifespan isn't running
@@ -34,9 +37,7 @@ class TricastError(Exception):
     status: ClassVar[int] = 500
     close_code: ClassVar[int] = 4500
 
-    def __init__(
-        self, detail: str, *, field: str | None = None, retry_after_s: float | None = None
-    ) -> None:
+    def __init__(self, detail: str, *, field: str | None = None, retry_after_s: float | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
         self.field = field
@@ -94,6 +95,20 @@ class NotFound(TricastError):
     close_code = 4404
 
 
+class MethodNotAllowed(TricastError):
+    code = "method-not-allowed"
+    title = "That method is not allowed here"
+    status = 405
+    close_code = 4405
+
+
+class TooSlow(TricastError):
+    code = "too-slow"
+    title = "The request did not arrive in time"
+    status = 408
+    close_code = 4408
+
+
 class Conflict(TricastError):
     code = "conflict"
     title = "It was changed or taken by somebody else"
@@ -106,6 +121,13 @@ class TooLarge(TricastError):
     title = "That is larger than the limit"
     status = 413
     close_code = 4413
+
+
+class HeadTooLarge(TooLarge):
+    code = "head-too-large"
+    title = "The request line and headers are larger than the limit"
+    status = 431
+    close_code = 4431
 
 
 class TooMany(TricastError):

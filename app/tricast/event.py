@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -30,6 +32,9 @@ MAX_DEPTH = 64
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _TYPE = re.compile(r"[A-Za-z0-9._:/+@~-]{1,128}")
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 _EXTENSION = re.compile(r"[a-z0-9]{1,40}")
 _PREFIX = b'{"specversion":"1.0","cursor":"'
 _PREFIX_EPHEMERAL = b'{"specversion":"1.0",'
@@ -44,6 +49,7 @@ class _Ids:
     """ULID-shaped ids: 48 bits of time, then random bits, then a counter. Rise within a process."""
 
     def __init__(self) -> None:
+        self._random = random.Random(os.urandom(16))
         self._ms = -1
         self._stem = ""
         self._count = 0
@@ -51,15 +57,14 @@ class _Ids:
     def next(self, ms: int) -> str:
         if ms != self._ms or self._count >= 1 << 20:
             self._ms, self._count = ms, 0
-            bits = int.from_bytes(os.urandom(8)) & ((1 << 60) - 1)
-            self._stem = _base32(ms, 10) + _base32(bits, 12)
+            self._stem = _base32(ms, 5) + _base32(self._random.getrandbits(60), 6)
         count = self._count
         self._count = count + 1
         return self._stem + _PAIRS[count >> 10] + _PAIRS[count & 1023]
 
 
-def _base32(number: int, length: int) -> str:
-    return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(5 * (length - 1), -1, -5))
+def _base32(number: int, pairs: int) -> str:
+    return "".join([_PAIRS[(number >> shift) & 1023] for shift in range(10 * (pairs - 1), -1, -10)])
 
 
 _ids = _Ids()
@@ -73,7 +78,12 @@ def new_id() -> str:
 def rfc3339(ms: int) -> str:
     """Milliseconds since 1970 as `2026-01-01T12:00:00.000Z`."""
     seconds, rest = divmod(ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+    return f"{_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,16 +130,12 @@ class Event:
         offset: int, cursor: str, topic: str, type: str, subject: str | None, time_ms: int, body: bytes
     ) -> Event:
         """An event as read from the log, its cursor spliced in."""
-        return Event(
-            offset, topic, type, subject, time_ms, b"".join((_PREFIX, cursor.encode(), b'",', body))
-        )
+        return Event(offset, topic, type, subject, time_ms, b"".join((_PREFIX, cursor.encode(), b'",', body)))
 
     @staticmethod
     def passing(draft: Draft, time_ms: int) -> Event:
         """An ephemeral event: no offset, no cursor."""
-        return Event(
-            None, draft.topic, draft.type, draft.subject, time_ms, _PREFIX_EPHEMERAL + draft.body
-        )
+        return Event(None, draft.topic, draft.type, draft.subject, time_ms, _PREFIX_EPHEMERAL + draft.body)
 
     @property
     def envelope(self) -> dict[str, Any]:
@@ -180,13 +186,13 @@ def draft(
         )
     ms = time_ms()
     attributes: dict[str, Any] = {
-        "id": new_id() if id is None else _attribute(id, "id"),
-        "source": _attribute(source, "source"),
+        "id": new_id() if id is None else check_attribute(id, "id"),
+        "source": check_attribute(source, "source"),
         "type": type,
         "topic": topic,
     }
     if subject is not None:
-        attributes["subject"] = _attribute(subject, "subject")
+        attributes["subject"] = check_attribute(subject, "subject")
     attributes["time"] = rfc3339(ms) if time is None else _time(time)
     if data_base64 is not None:
         attributes["datacontenttype"] = _content_type(datacontenttype, "application/octet-stream")
@@ -221,6 +227,7 @@ def _encode(attributes: dict[str, Any]) -> bytes:
     try:
         encoded = orjson.dumps(attributes)
     except (orjson.JSONEncodeError, RecursionError) as error:
+        check_depth(attributes.get("data"))
         raise BadRequest(f"data can not be written as JSON: {error}", field="data") from None
     if encoded.count(b"{") + encoded.count(b"[") > MAX_DEPTH:
         check_depth(attributes.get("data"))
@@ -230,7 +237,7 @@ def _encode(attributes: dict[str, Any]) -> bytes:
 def check_depth(value: Any, limit: int = MAX_DEPTH) -> None:
     """Raises BadRequest if `value` nests lists and objects deeper than `limit`."""
     level: list[Any] = [value]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         children: list[Any] = []
         for item in level:
             if isinstance(item, dict):
@@ -243,34 +250,31 @@ def check_depth(value: Any, limit: int = MAX_DEPTH) -> None:
     raise BadRequest(f"data is nested deeper than {limit} levels", field="data")
 
 
-def _attribute(value: str, name: str) -> str:
+def check_attribute(value: str, name: str) -> str:
+    """`value`, if an attribute can have it; else BadRequest naming `name`."""
     if not 1 <= len(value) <= MAX_ATTRIBUTE_CHARS or _CONTROL.search(value):
         raise BadRequest(
-            f"{name} {value[:80]!r} must be 1-{MAX_ATTRIBUTE_CHARS} characters "
-            "without control characters",
+            f"{name} {value[:80]!r} must be 1-{MAX_ATTRIBUTE_CHARS} characters without control characters",
             field=name,
         )
     return value
 
 
 def _content_type(value: str | None, default: str) -> str:
-    return default if value is None else _attribute(value, "datacontenttype")
+    return default if value is None else check_attribute(value, "datacontenttype")
 
 
 def _time(value: str) -> str:
-    parse_time(_attribute(value, "time"), "time")
+    parse_time(check_attribute(value, "time"), "time")
     return value
 
 
 def parse_time(value: str, field: str) -> int:
     """An RFC 3339 time as milliseconds since 1970. Raises BadRequest naming `field`."""
     try:
-        if not re.match(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}", value):
+        if not _TIME.fullmatch(value):
             raise ValueError
-        moment = datetime.fromisoformat(value.replace(" ", "T").upper())
-        if moment.tzinfo is None:
-            raise ValueError
-        return int(moment.timestamp() * 1000)
+        return int(datetime.fromisoformat(value.upper()).timestamp() * 1000)
     except (ValueError, OverflowError):
         raise BadRequest(
             f"{field} {value[:80]!r} is not an RFC 3339 time such as 2026-01-01T12:00:00Z", field=field
@@ -284,10 +288,8 @@ def _extension(name: str, value: str | int | bool) -> str | int | bool:
             field=name[:80],
         )
     if isinstance(value, str):
-        return _attribute(value, name) if value else value
+        return check_attribute(value, name) if value else value
     # (checked, because what a publisher sends as an extension is anything at all)
     if type(value) in (bool, int) and -(2**31) <= value < 2**31:
         return value
-    raise BadRequest(
-        f"the extension {name!r} must be a string, a boolean or a 32-bit integer", field=name
-    )
+    raise BadRequest(f"the extension {name!r} must be a string, a boolean or a 32-bit integer", field=name)

@@ -85,6 +85,17 @@ bool response_header(const struct response *r, const char *name, char *out, size
 bool response_cursor(const struct response *r, char *out, size_t out_size); /* tricast's, from head or body */
 void response_reset(struct response *r);
 
+/* ---- websocket.c ---- */
+struct websocket {
+    u64 frame_left;
+    unsigned char header[10], control[125];
+    uint8_t header_len, control_len, opcode;
+    bool broken;
+};
+enum frame_news { FRAME_NOTHING, FRAME_PING, FRAME_CLOSE, FRAME_BROKEN };
+/* Walks on from *p until there is news or no more bytes. */
+enum frame_news websocket_walk(struct websocket *w, const unsigned char **p, const unsigned char *end);
+
 /* ---- subscriber.c ---- */
 struct subscribers {
     u32 started, ready, live, complete, closed, resets, refused;

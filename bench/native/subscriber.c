@@ -17,12 +17,6 @@
 #define CARRY (MARK_LEN - 1)
 #define BUFFER (256 * 1024)
 
-struct websocket {
-    u64 frame_left;
-    unsigned char header[10], control[125];
-    uint8_t header_len, control_len, opcode;
-};
-
 struct subscriber {
     struct endpoint endpoint; /* first: the loop hands it back */
     u32 index;
@@ -188,54 +182,18 @@ static void pong(struct subscriber *s) {
     send(s->endpoint.fd, frame, 6u + s->ws.control_len, MSG_NOSIGNAL);
 }
 
-static void control_frame(struct subscriber *s) {
+static void read_frames(struct subscriber *s, const unsigned char *p, size_t len) {
     char code[32];
-    if (s->ws.opcode == 9)
-        pong(s);
-    if (s->ws.opcode != 8)
-        return;
-    snprintf(code, sizeof code, "%d", s->ws.control_len > 1 ? s->ws.control[0] << 8 | s->ws.control[1] : 1005);
-    refuse(s, "a WebSocket was closed by the server with code", code);
-}
-
-static bool frame_header(struct subscriber *s) {
-    struct websocket *w = &s->ws;
-    unsigned char *h = w->header;
-    unsigned len7 = h[1] & 127;
-    u32 need = len7 == 126 ? 4 : len7 == 127 ? 10 : 2;
-    if (w->header_len < 2 || w->header_len < need)
-        return false;
-    w->frame_left = len7;
-    if (len7 >= 126)
-        for (u32 i = 2, left = 0; i < need; i++, left = 1)
-            w->frame_left = (left ? w->frame_left << 8 : 0) | h[i];
-    w->opcode = h[0] & 15;
-    w->header_len = w->control_len = 0;
-    if (h[0] & 0x70 || h[1] & 0x80)
-        refuse(s, "a WebSocket frame", "is masked or compressed");
-    return true;
-}
-
-/* Walks over the frames, reading headers only, and answers pings. */
-static void walk_frames(struct subscriber *s, const unsigned char *p, size_t len) {
-    struct websocket *w = &s->ws;
-    const unsigned char *end = p + len;
-    while (p < end && s->endpoint.fd >= 0) {
-        if (w->frame_left) {
-            size_t n = (size_t)(end - p) < w->frame_left ? (size_t)(end - p) : (size_t)w->frame_left;
-            if (w->opcode >= 8 && w->control_len + n <= sizeof w->control) {
-                memcpy(w->control + w->control_len, p, n);
-                w->control_len += (uint8_t)n;
-            }
-            p += n;
-            w->frame_left -= n;
-        } else {
-            w->header[w->header_len++] = *p++;
-            if (!frame_header(s))
-                continue;
-        }
-        if (!w->frame_left && w->opcode >= 8)
-            control_frame(s);
+    for (const unsigned char *end = p + len; p < end && s->endpoint.fd >= 0;) {
+        enum frame_news news = websocket_walk(&s->ws, &p, end);
+        if (news == FRAME_PING)
+            pong(s);
+        if (news == FRAME_BROKEN)
+            refuse(s, "a WebSocket frame", "is masked or compressed");
+        if (news != FRAME_CLOSE)
+            continue;
+        snprintf(code, sizeof code, "%d", s->ws.control_len > 1 ? s->ws.control[0] << 8 | s->ws.control[1] : 1005);
+        refuse(s, "a WebSocket was closed by the server with code", code);
     }
 }
 
@@ -244,7 +202,7 @@ static void stream_body(struct subscriber *s, char *p, size_t len) {
         return;
     scan(s, p, len);
     if (opt.transport == WEBSOCKET)
-        walk_frames(s, (unsigned char *)p, len);
+        read_frames(s, (unsigned char *)p, len);
 }
 
 static bool stream_accepted(struct subscriber *s) {

@@ -43,7 +43,10 @@ def _pump(source: socket.socket, sink: socket.socket, replaced: dict[bytes, byte
 def proxying(url: str, **blocked: bool) -> Iterator[str]:
     """The URL of a proxy before `url` that takes what the `blocked` transports need out of requests."""
     host, _, port = url.removeprefix("http://").partition(":")
-    needs = {"websocket": (b"Upgrade: websocket", b"X-Was: websocket"), "sse": (b"text/event-stream", b"*/*")}
+    needs = {
+        "websocket": (b"Upgrade: websocket", b"X-Was: websocket"),
+        "sse": (b"transport=sse", b"transport=poll"),
+    }
     replaced = dict(needs[name] for name, is_blocked in blocked.items() if is_blocked)
     with _Proxy((host, int(port)), replaced) as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()

@@ -17,7 +17,7 @@ def anyio_backend() -> str:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[FaultServer]:
     """An open server over SQLite, not started yet, so that a test can choose its settings."""
-    server = FaultServer(tmp_path / "data")
+    server = FaultServer(tmp_path / "data", tmp_path / "stderr")
     try:
         yield server
     finally:

@@ -20,15 +20,16 @@ _KEY = re.compile(r"tck_\w+")
 class FaultServer:
     """`tricast serve` over one directory; `start` again after it has ended."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, errors: Path) -> None:
         self.data = data
         self.port = 0
         self.key: str | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._errors = data.with_name(f"{data.name}.stderr")
+        self._errors = errors
 
     def start(self, *, dev: bool = True, shortened: str = "", **settings: str) -> None:
         """Start and wait until it listens. `shortened`: names and seconds for `shortened.py`."""
+        self.kill()
         self.data.mkdir(parents=True, exist_ok=True)
         program = [str(SHORTENED), shortened] if shortened else ["-m", "tricast", "serve"]
         flags = ["--port", "0", "--data", str(self.data), *(["--dev"] if dev else [])]

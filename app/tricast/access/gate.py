@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -113,6 +114,9 @@ class AccessGate:
         return _Seen(grant, None, 0)
 
 
+_OPEN = Grant(subject="anonymous", subscribe=("**",), publish=("**",), scopes=SCOPES)
+
+
 class OpenGate:
     """The gate of `--dev`: a request without credentials may do everything, if it comes from here.
 
@@ -137,13 +141,14 @@ class OpenGate:
         if client is None or not is_loopback(client[0]):
             raise Unauthorized(f"--dev is open to loopback only, not to {client and client[0]!r}: {HOW}")
         headers = scope["headers"]
-        if any(name in _FORWARDED for name, _ in headers):
-            raise Unauthorized(f"--dev is not open to requests that a proxy passed on: {HOW}")
+        for name, _ in headers:
+            if name in _FORWARDED:
+                raise Unauthorized(f"--dev is not open to requests that a proxy passed on: {HOW}")
         host = header(headers, b"host") or ""
         if hostname(host) not in self._hosts:
             raise Forbidden(f"--dev answers to names of this machine, not to {host[:80]!r}: use localhost")
         self._origins.check_origin(headers, host, ambient=True)
-        return Grant(subject="anonymous", subscribe=("**",), publish=("**",), scopes=SCOPES)
+        return _OPEN
 
     def verify(self, credential: str) -> Grant:
         """The grant of a token or key by itself (`auth` on a live connection). Raises Unauthorized."""
@@ -184,6 +189,7 @@ def _from_url(value: bytes) -> bytes:
     return b"Bearer " + token
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(address: str) -> bool:
     """Whether `address` (an IP address, as text) is this machine's own."""
     try:

@@ -9,14 +9,24 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from tricast.errors import BadRequest, NotFound, TooLarge, TricastError, Unavailable
+from tricast.errors import (
+    BadRequest,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+    TooSlow,
+    TricastError,
+    Unavailable,
+)
 from tricast.hub.gate import Gate
 from tricast.hub.hub import Hub
 from tricast.transports import http
+from tricast.transports.door import Door
+from tricast.transports.negotiate import subscribe
 from tricast.transports.publish import publish
-from tricast.transports.subscribe import Door, subscribe
+from tricast.transports.query import MAX_PARAMETERS, unreadable
 from tricast.transports.websocket import websocket
-from tricast.wire.publishing import Edge, body_of, drafts_of
+from tricast.wire.publishing import Edge, body_of, drafts_of, key_of
 
 _QUERY = ("topic", "type", "subject", "id", "source", "time")
 _BODY_TIMEOUT_S = 30.0
@@ -43,17 +53,15 @@ class EventsEndpoint:
                 await http.preflight(scope, send, self._door.allowed_origin)
             else:
                 await self._not_allowed(scope, send)
-        except Exception:
+        except Exception:  # noqa: BLE001
             # What is our fault is logged here and told without a trace.
             _log.exception("%s /v1/events failed", scope.get("method"))
             problem = Unavailable("the server failed to do this; the log says why", retry_after_s=1)
             await http.refuse(scope, send, problem)
 
     async def _not_allowed(self, scope: Any, send: Any) -> None:
-        problem = BadRequest(f"{scope['method'][:20]} is not allowed here; use GET or POST").problem()
-        problem |= {"type": "/problems/method-not-allowed", "title": "Method not allowed", "status": 405}
-        headers = (http.PROBLEM, (b"allow", b"GET, HEAD, POST, OPTIONS"))
-        await http.reply(scope, send, 405, headers, orjson.dumps(problem))
+        problem = MethodNotAllowed(f"{scope['method'][:20]} is not allowed here; use GET or POST")
+        await http.refuse(scope, send, problem, ((b"allow", http.METHODS),))
 
     async def _publish(self, scope: Any, receive: Any, send: Any) -> None:
         door = self._door
@@ -64,12 +72,8 @@ class EventsEndpoint:
             raw = scope["query_string"]
             query = _query(raw) if raw else {}
             content_type = (http.header(scope, b"content-type") or b"").decode("latin-1")
-            key = http.header(scope, b"idempotency-key")
-            edge = Edge(
-                caller.grant.source,
-                None if key is None else key.decode("latin-1"),
-                door.hub.options.max_event_bytes,
-            )
+            keys = [value for name, value in scope["headers"] if name == b"idempotency-key"]
+            edge = Edge(caller.grant.source, key_of(keys), door.hub.options.max_event_bytes)
             drafts = drafts_of(body_of(body, content_type, query, scope["headers"]), edge)
             answer = await publish(door, caller, drafts)
         except TricastError as problem:
@@ -80,6 +84,12 @@ class EventsEndpoint:
 
 async def _body(scope: Any, receive: Any, limit: int) -> bytes:
     """The whole body, within the limit and within 30 s."""
+    coding = http.header(scope, b"content-encoding")
+    if coding is not None and coding.lower() != b"identity":
+        shown = coding.decode("latin-1")[:80]
+        raise BadRequest(
+            f"Content-Encoding {shown!r} is not read; send the body as it is", field="Content-Encoding"
+        )
     length = http.header(scope, b"content-length")
     if length is not None and length.isdigit() and int(length) > limit:
         raise TooLarge(f"the body has {int(length)} bytes; the limit is {limit}", field="body")
@@ -93,7 +103,7 @@ async def _body(scope: Any, receive: Any, limit: int) -> bytes:
         async with asyncio.timeout(_BODY_TIMEOUT_S):
             return await _rest(message, receive, limit)
     except TimeoutError:
-        raise BadRequest(f"the body did not arrive within {_BODY_TIMEOUT_S:g} s", field="body") from None
+        raise TooSlow(f"the body did not arrive within {_BODY_TIMEOUT_S:g} s", field="body") from None
 
 
 async def _rest(message: Any, receive: Any, limit: int) -> bytes:
@@ -115,10 +125,13 @@ async def _rest(message: Any, receive: Any, limit: int) -> bytes:
 def _query(query_string: bytes) -> dict[str, str]:
     try:
         pairs = parse_qsl(
-            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=32
+            query_string.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MAX_PARAMETERS,
         )
     except ValueError as error:
-        raise BadRequest(f"the query can not be read: {error}", field="query") from None
+        raise unreadable(error) from None
     query: dict[str, str] = {}
     for name, value in pairs:
         if name == "token":

@@ -16,6 +16,7 @@ from tricast.cli.examination import Examination, examine
 from tricast.cli.failure import REFUSED
 from tricast.cli.options import AsJson, Config, Data, LogUrl, More, parse_more
 from tricast.cli.show import plain
+from tricast.log.base import Bounds
 from tricast.settings import BadSetting, about_size, format_value, load_with_sources
 
 
@@ -55,10 +56,11 @@ def _json(value: Any) -> str:
 def _print(found: Examination) -> None:
     console = Console(soft_wrap=True, highlight=False, emoji=False)
     if found.settings:
-        console.print(_settings(found))
+        console.print(_settings(found), "")
     if found.log is not None:
-        console.print(_facts(found))
-        console.print(_classes(found))
+        console.print(_facts(found), "")
+        if found.log.classes:
+            console.print(_classes(found), "")
     for note in found.notes:
         console.print(Text.assemble(("note     ", "cyan"), plain(note)))
     for problem in found.problems:
@@ -81,7 +83,6 @@ def _settings(found: Examination) -> Table:
         style = "dim" if source.kind == "default" else ""
         value = plain(format_value(source.name, source.value))
         table.add_row(Text(source.name, style), Text(value, style), Text(plain(source.origin), style))
-    table.add_row()
     return table
 
 
@@ -89,7 +90,7 @@ def _facts(found: Examination) -> Table:
     table = _table("log", "")
     log, disk = found.log, found.disk
     assert log is not None
-    cursor = f"{log.epochs[-1].id}-{log.head}" if log.epochs else str(log.head)
+    cursor = Bounds(log.head, log.epochs).cursor(log.head)
     table.add_row("schema", str(log.schema))
     table.add_row("head", f"{cursor} (epoch {len(log.epochs)})")
     table.add_row("events", f"{log.events} on {log.topics} topics, {about_size(log.bytes)}")
@@ -98,7 +99,6 @@ def _facts(found: Examination) -> Table:
     if disk is not None:
         free = f"{about_size(disk.free_bytes)} of {about_size(disk.total_bytes)} free"
         table.add_row("disk", f"{free} at {disk.path}")
-    table.add_row()
     return table
 
 
@@ -108,5 +108,4 @@ def _classes(found: Examination) -> Table:
     for one in found.log.classes:
         sizes = (str(one.events), about_size(one.bytes), str(one.floor))
         table.add_row(plain(one.cls.shelf), plain(one.cls.app), *sizes)
-    table.add_row()
     return table

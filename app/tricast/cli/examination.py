@@ -37,14 +37,16 @@ class Examination:
     notes: list[str] = field(default_factory=list)
 
 
-def examine(settings: Settings, sources: Sequence[Source], *, full: bool) -> Examination:
+def examine(
+    settings: Settings, sources: Sequence[Source], *, full: bool, free_needed: int = MIN_FREE_BYTES
+) -> Examination:
     """Look at the log's file, its disk, its permissions and this process's limits. Changes nothing."""
     found = Examination(sources)
     if settings.database is None:
         found.notes.append("the log is in memory: a restart begins an empty one")
     else:
         _log(found, settings.database, full=full)
-        _disk(found, settings.database)
+        _disk(found, settings.database, free_needed)
         _permissions(found, settings.database)
     _limits(found, settings)
     return found
@@ -62,13 +64,13 @@ def _log(found: Examination, path: Path, *, full: bool) -> None:
         found.problems += found.log.problems
 
 
-def _disk(found: Examination, path: Path) -> None:
+def _disk(found: Examination, path: Path, needed: int) -> None:
     place = _nearest(path.parent)
     usage = shutil.disk_usage(place)
     found.disk = Disk(place, usage.free, usage.total)
-    if usage.free < MIN_FREE_BYTES:
+    if usage.free < needed:
         found.problems.append(
-            f"only {about_size(usage.free)} are free at {place}; the log needs {about_size(MIN_FREE_BYTES)}"
+            f"only {about_size(usage.free)} are free at {place}; the log needs {about_size(needed)}"
         )
 
 
@@ -93,9 +95,10 @@ def _permissions(found: Examination, path: Path) -> None:
 def _limits(found: Examination, settings: Settings) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = settings.max_connections
-    if most is not None and hard not in (resource.RLIM_INFINITY,) and hard < most:
+    if most is not None and hard != resource.RLIM_INFINITY and hard < most:
         found.notes.append(
-            f"the system allows {hard} open files, so fewer connections than max_connections={most}: ulimit -Hn"
+            f"the system allows {hard} open files (ulimit -Hn), so fewer connections than "
+            f"max_connections={most}"
         )
 
 

@@ -43,7 +43,7 @@ class Unreachable(Dropped):
 
 async def websocket(connection: Connection, query: Query, cursor: str) -> AsyncGenerator[Message]:
     """A session over WebSocket."""
-    url = f"ws{connection.events.removeprefix('http')}?{query.encoded(cursor)}"
+    url = f"ws{connection.events.removeprefix('http')}?{query.encoded(cursor, transport='websocket')}"
     async with await _connect(connection, url) as socket:
         patience = Patience()
         while True:
@@ -93,7 +93,8 @@ async def sse(connection: Connection, query: Query, cursor: str) -> AsyncGenerat
     patience = Patience()
     try:
         async with client_of(connection, timeout) as client, AsyncExitStack() as stack:
-            source = client.sse(connection.events, params=query.encoded(cursor), max_event_size=None)
+            asked = query.encoded(cursor, transport="sse")
+            source = client.sse(connection.events, params=asked, max_event_size=None)
             stream = await patience.wait(stack.enter_async_context(source))
             await _check(stream.response, "text/event-stream")
             blocks = aiter(stream)
@@ -129,7 +130,7 @@ async def ask(
 ) -> dict[str, Any]:
     """One poll's answer."""
     try:
-        asked = query.encoded(cursor, timeout=str(wait_s))
+        asked = query.encoded(cursor, transport="poll", timeout=str(wait_s))
         response = await client.get(connection.events, params=asked)
     except httpx2.ConnectError as error:
         raise Unreachable(unreachable(connection.url, error)) from None

@@ -171,14 +171,15 @@ class Fanout:
             self._step()
 
     def _step(self) -> None:
-        assert self._work is not None and self._loop is not None
+        assert self._work is not None
+        assert self._loop is not None
         try:
             next(self._work)
         except StopIteration:
             self._work = None
             if self._busy():
                 self._start()
-        except Exception:
+        except Exception:  # noqa: BLE001
             _log.exception("fan-out failed; every live subscriber is replayed from the log")
             self._work = None
             for member in self._members():
@@ -254,7 +255,7 @@ class Fanout:
                         member.seen = upto
                         try:
                             member.send(data)
-                        except Exception as error:
+                        except Exception as error:  # noqa: BLE001
                             member.broken(error)
                         sent += 1
                 self.writes += sent
@@ -284,7 +285,7 @@ class Fanout:
                     if member.group is not None:
                         try:
                             member.send(data)
-                        except Exception as error:
+                        except Exception as error:  # noqa: BLE001
                             member.broken(error)
                 yield
 
@@ -302,7 +303,7 @@ class Fanout:
                 try:
                     member.send(data)
                     member.beat()
-                except Exception as error:
+                except Exception as error:  # noqa: BLE001
                     member.broken(error)
             yield
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from tricast.errors import Forbidden
@@ -32,9 +33,9 @@ class Grant:
 
     def check_subscribe(self, patterns: Sequence[Pattern]) -> None:
         """Raises Forbidden naming the first of `patterns` that no granted pattern contains."""
-        granted = [Pattern.parse(text) for text in self.subscribe]
+        granted = tuple(self.subscribe)
         for pattern in patterns:
-            if not any(grant.contains(pattern) for grant in granted):
+            if not _contained(granted, pattern):
                 raise Forbidden(
                     f"{self.subject!r} may not subscribe to {pattern.text!r}; granted: "
                     f"{', '.join(self.subscribe) or 'nothing'}",
@@ -43,7 +44,7 @@ class Grant:
 
     def check_publish(self, topic: str) -> None:
         """Raises Forbidden if no granted pattern matches `topic`."""
-        if not any(Pattern.parse(text).matches(topic) for text in self.publish):
+        if not _matched(tuple(self.publish), topic):
             raise Forbidden(
                 f"{self.subject!r} may not publish to {topic!r}; granted: "
                 f"{', '.join(self.publish) or 'nothing'}",
@@ -53,6 +54,16 @@ class Grant:
     def source(self, topic: str) -> str:
         """The CloudEvents source of what this caller publishes: `/<app>/<key or subject>`."""
         return f"/{app_of(topic)}/{self.subject}"
+
+
+@lru_cache(maxsize=16_384)
+def _contained(granted: tuple[str, ...], pattern: Pattern) -> bool:
+    return any(Pattern.parse(text).contains(pattern) for text in granted)
+
+
+@lru_cache(maxsize=16_384)
+def _matched(patterns: tuple[str, ...], topic: str) -> bool:
+    return any(Pattern.parse(text).matches(topic) for text in patterns)
 
 
 # A gate takes a request (Starlette's HTTPConnection: HTTP or WebSocket) and answers with a

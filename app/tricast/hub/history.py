@@ -63,6 +63,7 @@ class History:
         self._first = 0  # index of the oldest event that counts; the list is cut now and then
         self._start = 0  # the offset before that event
         self._size = 0
+        self._gone = 0  # bytes of the events before `_first`, which the list still holds
         self._spans: OrderedDict[_Key, Span] = OrderedDict()
         self._spans_size = 0
         self._loading: dict[_Key, asyncio.Future[Span | Trimmed]] = {}
@@ -85,12 +86,14 @@ class History:
         self._events.extend(events)
         self._size += sum(len(event.json) for event in events)
         while self._size > self._recent_bytes and self._first < len(self._events) - 1:
-            self._size -= len(self._events[self._first].json)
+            size = len(self._events[self._first].json)
+            self._size -= size
+            self._gone += size
             self._first += 1
             self._start += 1
-        if self._first > 1024 and self._first * 2 > len(self._events):
+        if self._gone > self._recent_bytes // 8:
             del self._events[: self._first]
-            self._first = 0
+            self._first = self._gone = 0
 
     def between(self, after: int, upto: int) -> Sequence[Event]:
         """All events at (after, upto]; they must be in memory."""
@@ -119,9 +122,7 @@ class History:
         self._keep(key, span)
         return span
 
-    def _cut(
-        self, after: int, events: Sequence[Event], subscription: Subscription, key: _Key
-    ) -> Span:
+    def _cut(self, after: int, events: Sequence[Event], subscription: Subscription, key: _Key) -> Span:
         max_events, max_bytes = key[2], key[3]
         topics: dict[str, bool] = {}
         chosen: list[Event] = []

@@ -88,9 +88,7 @@ class Hub:
 
     def __init__(self, log: str | Log = "memory:", options: HubOptions | None = None) -> None:
         self.options = options or HubOptions()
-        self.log: Log = (
-            open_log(log, synchronous=self.options.synchronous) if isinstance(log, str) else log
-        )
+        self.log: Log = open_log(log, synchronous=self.options.synchronous) if isinstance(log, str) else log
         self.history = History(self.log, recent_bytes=self.options.recent_bytes)
         self.fanout = Fanout(self.history, slice_writes=self.options.slice_writes)
         self._desks = PollDesks(self.fanout, self.log.bounds, pace_s=self.options.poll_pace_s)
@@ -103,6 +101,7 @@ class Hub:
         self._background: set[asyncio.Task[Any]] = set()
         self._stack: AsyncExitStack | None = None
         self._draining = False
+        self._empty = asyncio.Event()
         self._stats = Stats()
         self._canary_at = 0.0
 
@@ -265,10 +264,17 @@ class Hub:
         """Turn a time into an offset (once, at connect); wait for a cursor that is just ahead."""
         if start.kind == "time":
             return await self.log.seek(start.time_ms)
-        if start.cursor is not None and start.cursor.offset > self.fanout.position:
-            if self.log.bounds().refuse(start.cursor) is None:
-                await self.fanout.reached(start.cursor.offset)
+        cursor = start.cursor
+        ahead = cursor is not None and cursor.offset > self.fanout.position
+        if cursor is not None and ahead and self.log.bounds().refuse(cursor) is None:
+            await self.fanout.reached(cursor.offset)
         return start
+
+    def is_resolved(self, start: Start) -> bool:
+        """Whether `resolve` would have nothing to wait for."""
+        if start.kind == "time":
+            return False
+        return start.cursor is None or start.cursor.offset <= self.fanout.position
 
     async def _resolve(self, start: Start, subscription: Subscription) -> _Place:
         return self._place(await self.resolve(start, subscription), subscription)
@@ -290,18 +296,22 @@ class Hub:
 
     def _place_cursor(self, cursor: Cursor, subscription: Subscription, bounds: Bounds) -> _Place:
         reason = bounds.refuse(cursor)
-        if reason is None and not self.history.covers(cursor.offset):
-            if bounds.floor(subscription.patterns) > cursor.offset:
-                reason = "trimmed"
+        covered = self.history.covers(cursor.offset)
+        if reason is None and not covered and bounds.floor(subscription.patterns) > cursor.offset:
+            reason = "trimmed"
         if reason is not None:
             return _Place(self.fanout.position, reset=reason)
         return _Place(cursor.offset, recovered=True)
 
-    async def connect(self, caller: Caller) -> None:
-        """Let the `on_connect` hooks have their say. Raises what they raise, or Draining."""
+    def check_open(self) -> None:
+        """Raises NotStarted or Draining unless connections are taken."""
         self._started()
         if self._draining:
             raise Draining("the server is stopping; reconnect", retry_after_s=1.0)
+
+    async def connect(self, caller: Caller) -> None:
+        """Let the `on_connect` hooks have their say. Raises what they raise, or Draining."""
+        self.check_open()
         for hook in self._hooks.get("connect", ()):
             await _maybe(hook(caller))
 
@@ -414,13 +424,15 @@ class Hub:
 
     def _unregister(self, connection: Subscriber | Poll) -> None:
         self._open.pop(connection.caller.connection, None)
+        if self._draining and not self._open:
+            self._empty.set()
         self._deadlines.remove(connection)
         for hook in self._hooks.get("disconnect", ()):
             try:
                 result = hook(connection.caller)
                 if inspect.isawaitable(result):
                     self._spawn(_logged(result))
-            except Exception:
+            except Exception:  # noqa: BLE001
                 _log.exception("an on_disconnect hook failed")
 
     def _spawn(self, work: Awaitable[Any]) -> None:
@@ -463,6 +475,11 @@ class Hub:
     def _hook(self, name: str, hook: Hook) -> Hook:
         self._hooks.setdefault(name, []).append(hook)
         return hook
+
+    @property
+    def has_hooks(self) -> bool:
+        """Whether a hook wants to see who connects or subscribes."""
+        return "connect" in self._hooks or "subscribe" in self._hooks
 
     # Looking
 
@@ -573,8 +590,9 @@ class Hub:
                 await asyncio.sleep(0)
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                while self._open:
-                    await asyncio.sleep(0.02)
+                self._empty.clear()
+                if self._open:
+                    await self._empty.wait()
 
     # Background work
 
@@ -601,7 +619,7 @@ class Hub:
                 await self.trim()
             except TricastError as error:
                 _log.warning("trimming failed: %s", error.detail)
-            except Exception:
+            except Exception:  # noqa: BLE001
                 _log.exception("trimming failed")
 
     async def trim(self) -> int:
@@ -631,7 +649,7 @@ async def _maybe(result: Any) -> None:
 async def _logged(result: Awaitable[Any]) -> None:
     try:
         await result
-    except Exception:
+    except Exception:  # noqa: BLE001
         _log.exception("an on_disconnect hook failed")
 
 

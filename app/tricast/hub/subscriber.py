@@ -150,14 +150,12 @@ class Subscriber:
 
     async def _load(self, target: int) -> None:
         try:
-            found = await self._fanout.history.load(
-                self.position, target, self.subscription, self.waiver
-            )
+            found = await self._fanout.history.load(self.position, target, self.subscription, self.waiver)
         except TricastError as error:
             self._loading = None
             self.close(error, reconnect_after_ms=1000)
             return
-        except Exception:
+        except Exception:  # noqa: BLE001
             _log.exception("replay failed")
             self._loading = None
             self._outlet.abort()
@@ -254,7 +252,7 @@ class Subscriber:
             try:
                 self.control(control.heartbeat(self.cursor))
                 self._outlet.beat()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001
                 self.broken(error)
 
     def check_lag(self, now: float, limit_s: float) -> None:
@@ -269,9 +267,7 @@ class Subscriber:
 
     # The end
 
-    def close(
-        self, problem: TricastError, *, reason: str | None = None, reconnect_after_ms: int = 0
-    ) -> None:
+    def close(self, problem: TricastError, *, reason: str | None = None, reconnect_after_ms: int = 0) -> None:
         """End the stream with a goodbye that says why; the cursor stays good."""
         self._end(problem, control.goodbye(reason or problem.code, reconnect_after_ms))
 

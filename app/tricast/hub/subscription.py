@@ -26,9 +26,7 @@ class Subscription:
     subjects: tuple[str, ...] = ()
 
     @staticmethod
-    def of(
-        patterns: Iterable[str], types: Iterable[str] = (), subjects: Iterable[str] = ()
-    ) -> Subscription:
+    def of(patterns: Iterable[str], types: Iterable[str] = (), subjects: Iterable[str] = ()) -> Subscription:
         """Raises BadRequest naming the pattern or glob that is wrong."""
         texts = tuple(dict.fromkeys(patterns))
         if len(texts) > MAX_PATTERNS:

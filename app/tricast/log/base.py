@@ -202,10 +202,10 @@ class Log(Protocol):
         """Append `unit` as a whole; returns when it is durable *and* was handed to the tail.
 
         In this order: duplicates (client-given ids, key (app, source, id), within
-        24 h: the first receipt again, and if every draft with an id is one, nothing
-        is written), compare-and-set of the documents, writes. Many appends share
-        one commit and each fails alone. Ephemeral drafts reach the tail, at most
-        once, and get no offset.
+        24 h: the first receipt again; if the unit has writes and every draft with an
+        id is one, the unit is a repetition and nothing of it is done), compare-and-set
+        of the documents, writes. Many appends share one commit and each fails alone.
+        Ephemeral drafts reach the tail, at most once, and get no offset.
 
         Raises Conflict (version, or an id used for other content), LogFull (known
         not to be written), Unavailable (not known: repeat with the same id).
@@ -224,7 +224,11 @@ class Log(Protocol):
         ...
 
     async def seek(self, time_ms: int) -> int:
-        """The highest offset whose append time is before `time_ms` (0 if none)."""
+        """The highest offset whose append time is before `time_ms` (0 if none).
+
+        Where events were trimmed it may be any offset in the gap: no kept event up to
+        it is of `time_ms` or later, none after it is earlier.
+        """
         ...
 
     def bounds(self) -> Bounds:

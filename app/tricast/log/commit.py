@@ -78,6 +78,8 @@ def key_of(draft: Draft) -> Key | None:
 def encode(writes: tuple[Write, ...]) -> tuple[bytes | None, ...]:
     """The values of `writes` as JSON (None: delete). Raises BadRequest on what JSON can't say."""
     try:
+        for write in writes:
+            orjson.dumps((write.kind, write.key))
         return tuple(None if write.value is None else orjson.dumps(write.value) for write in writes)
     except (orjson.JSONEncodeError, RecursionError) as error:
         raise BadRequest(f"a document can not be written as JSON: {error}", field="value") from None

@@ -6,6 +6,7 @@ It keeps what it holds when it is left and entered again, as a file would.
 from __future__ import annotations
 
 import asyncio
+import logging
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -34,6 +35,7 @@ from tricast.log.topics import Topics, matcher
 from tricast.pattern import Pattern
 
 _FORGET_PER_COMMIT = 1000
+_logger = logging.getLogger("tricast.log")
 _Ticket = tuple[Append, tuple[bytes | None, ...], "asyncio.Future[Appended]"]
 
 
@@ -114,9 +116,15 @@ class MemoryLog:
         if commit.wrote:
             self._store(commit, batch)
             self._began = True
-            self._bounds = Bounds(commit.upto, epochs, before.floors)
+            floors = before.floors
+            if len(floors) < len(self._classes):
+                floors = MappingProxyType({**dict.fromkeys(self._classes, 0), **floors})
+            self._bounds = Bounds(commit.upto, epochs, floors)
         if batch is not None and self._deliver is not None:
-            self._deliver(batch)
+            try:
+                self._deliver(batch)
+            except Exception:
+                _logger.exception("the consumer of the log's tail failed; it must not")
         for future, outcome in outcomes:
             if future.done():
                 continue

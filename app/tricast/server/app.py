@@ -11,20 +11,25 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from tricast.access.access import Access, AccessOptions
 from tricast.access.limits import LimitOptions
 from tricast.api.admin import admin_routes, problem_response
 from tricast.api.events import EventsEndpoint
 from tricast.api.health import health_routes
-from tricast.errors import BadRequest, NotFound, TooMany, Unavailable
+from tricast.api.metrics import metrics_routes
+from tricast.errors import MethodNotAllowed, NotFound, TooMany, TricastError, Unavailable
 from tricast.hub.caller import Caller
 from tricast.hub.hub import Hub, HubOptions
 from tricast.log.base import Retention
 from tricast.settings import Settings
-from tricast.transports.subscribe import Door
+from tricast.transports.door import Door
+from tricast.transports.longpoll import poll_now
 
 EVENTS_PATH = "/v1/events"
+_FORWARDED = frozenset((b"x-forwarded-for", b"x-forwarded-proto"))
 
 
 def package_version() -> str:
@@ -43,28 +48,67 @@ class Service:
         self.hub = Hub(settings.log, _hub_options(settings))
         self.access = Access(self.hub, _access_options(settings))
         self.root_key: str | None = None
-        self._events = EventsEndpoint(self._door())
+        self._refusal: TricastError | None = None
+        self.door = self._door()
+        self._events = EventsEndpoint(self.door)
+        trusted = list(settings.forwarded_allow_ips)
+        self._forwarded: Any = ProxyHeadersMiddleware(self._serve, trusted_hosts=trusted)
         self._router = Starlette(
-            routes=[*admin_routes(self.access), *health_routes(self.hub, package_version())],
+            routes=[
+                *admin_routes(self.access),
+                *health_routes(self.hub, package_version()),
+                *metrics_routes(self.door),
+            ],
             exception_handlers={HTTPException: _http_problem, Exception: _failure},
             lifespan=self._lifespan,
         )
+        # A redirect would repeat whatever Host was sent.
+        self._router.router.redirect_slashes = False
+
+    def poll_now(self, scope: Any, way: Any) -> bool:
+        """Open a long-poll without a task where nothing has to be waited for (see server/direct.py)."""
+        return poll_now(self.door, scope, way)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve; what a trusted proxy says of its client is believed, when it says something."""
+        for name, _ in scope.get("headers", ()):
+            if name in _FORWARDED:
+                await self._forwarded(scope, receive, send)
+                return
+        await self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            await self._router(scope, receive, send)
+            await self._live(scope, receive, send)
         elif scope["path"] == EVENTS_PATH:
             await self._events(scope, receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 4404})
+            # Browsers can't read a refused handshake, only a close code (DELIVERY.md 24).
+            await receive()
+            await send({"type": "websocket.accept"})
+            reason = f"there is nothing at {scope['path'][:80]!r}; the events are at {EVENTS_PATH}"
+            await send({"type": "websocket.close", "code": NotFound.close_code, "reason": reason})
         else:
             await self._router(scope, receive, send)
 
+    async def _live(self, scope: Any, receive: Any, send: Any) -> None:
+        async def tell(message: Any) -> None:
+            # What was foreseen (the file is locked, damaged, too new) is said in a line, without a trace.
+            if message["type"] == "lifespan.startup.failed" and self._refusal is not None:
+                message = {**message, "message": self._refusal.detail}
+            await send(message)
+
+        await self._router(scope, receive, tell)
+
     @asynccontextmanager
     async def _lifespan(self, app: Any) -> AsyncIterator[None]:
-        async with self.hub, self.access:
-            self.root_key = await self.access.ensure_root_key()
-            yield
+        try:
+            async with self.hub, self.access:
+                self.root_key = await self.access.ensure_root_key()
+                yield
+        except TricastError as error:
+            self._refusal = error
+            raise
 
     def _door(self) -> Door:
         settings, access, hub = self.settings, self.access, self.hub
@@ -127,10 +171,16 @@ async def _http_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return problem_response(NotFound(f"there is nothing at {request.url.path[:200]!r}"))
-    problem = problem_response(BadRequest(f"{request.method[:20]} is not allowed here"))
-    problem.status_code = error.status_code
-    problem.headers.update(error.headers or {})
-    return problem
+    methods = {
+        method
+        for route in request.app.routes
+        if route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods
+    }
+    allowed = ", ".join(sorted(methods))
+    refusal = problem_response(MethodNotAllowed(f"{request.method[:20]} is not allowed here; use {allowed}"))
+    refusal.headers["allow"] = allowed
+    return refusal
 
 
 async def _failure(request: Request, error: Exception) -> Response:

@@ -2,7 +2,8 @@
 
 Each request finds a writer of its own in `scope["extensions"]["tricast.direct"]`.
 A stream that is taken over gets a small protocol object in the place of uvicorn's:
-no task, no scope, no headers stay behind an idle connection.
+no task, no scope, no headers stay behind an idle connection. A long-poll that
+needs nothing to be waited for is parked before uvicorn makes a task for it.
 
 Pinned to uvicorn's minor version: `on_headers_complete`, `on_response_complete`,
 `handle_connect` and the attributes of the request cycle are used as they are in 0.54.
@@ -11,37 +12,30 @@ Pinned to uvicorn's minor version: `on_headers_complete`, `on_response_complete`
 from __future__ import annotations
 
 import asyncio
-import socket
+import logging
 from collections.abc import Callable
 from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
-from websockets.server import ServerProtocol
 
-from tricast.hub.outlet import Sink
+from tricast.errors import BadRequest, HeadTooLarge, TooSlow, TricastError
+from tricast.server.streams import EventStream, WebSocketStream, tune
 from tricast.transports.direct import EXTENSION
-from tricast.wire.frames import PING_FRAME, Format, Payload, close_frame
+from tricast.transports.http import refusal
 
 HEADERS_TIMEOUT_S: Final = 15.0
 MAX_HEAD_BYTES: Final = 64 * 1024
-_NOTSENT_LOWAT: Final = 128 * 1024
-_USER_TIMEOUT_MS: Final = 60_000
-_CLOSE_TIMEOUT_S: Final = 2.0
 _MAX_HELD_BYTES: Final = 64 * 1024
+_MAX_DROPPED_BYTES: Final = 16 * 1024 * 1024
+_PARTING_S: Final = 5.0
+_EVENTS: Final = b"/v1/events?"
 
+_log = logging.getLogger("tricast.server")
 
-def tune(transport: asyncio.Transport) -> None:
-    """Bound what a reader that never reads costs in kernel memory, and how long it is waited for."""
-    sock = transport.get_extra_info("socket")
-    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    for option, value in (("TCP_NOTSENT_LOWAT", _NOTSENT_LOWAT), ("TCP_USER_TIMEOUT", _USER_TIMEOUT_MS)):
-        number = getattr(socket, option, {"TCP_NOTSENT_LOWAT": 25}.get(option))
-        if number is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, number, value)
+# Opens a poll without a task if it can: (scope, writer) → done?
+PollNow = Callable[[Any, Any], bool]
 
 
 class _Gone:
@@ -62,209 +56,27 @@ class _Gone:
 _GONE = cast(Any, _Gone())
 
 
-class _Stream(asyncio.Protocol):
-    """A connection that was taken over: an outlet that writes straight to its socket."""
+class _Told:
+    """The event that uvicorn sets on a cycle; nobody waits for ours."""
 
-    __slots__ = ("_connections", "_ended", "_sink", "_stalled", "_transport")
-
-    format: Format
-
-    def __init__(self, transport: asyncio.Transport, connections: set[Any]) -> None:
-        self._transport: asyncio.Transport | None = transport
-        self._connections = connections
-        self._sink: Sink | None = None
-        self._stalled = False
-        self._ended = False
-        connections.add(self)
-
-    # The outlet
-
-    @property
-    def is_stalled(self) -> bool:
-        return self._stalled
-
-    @property
-    def pending(self) -> int:
-        transport = self._transport
-        return 0 if transport is None else transport.get_write_buffer_size()
-
-    def attach(self, sink: Sink) -> None:
-        self._sink = sink
-
-    def write(self, data: Payload, /) -> None:
-        if not self._ended:
-            self._transport.write(data)  # type: ignore[union-attr, arg-type]
-
-    def abort(self) -> None:
-        self._ended = True
-        if self._transport is not None:
-            self._transport.abort()
-
-    def beat(self) -> None:
-        """TCP_USER_TIMEOUT finds a dead peer: heartbeats are data that must be acknowledged."""
-
-    # The protocol
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._ended = True
-        self._transport = None
-        self._connections.discard(self)
-        sink, self._sink = self._sink, None
-        if sink is not None:
-            sink.lost()
-
-    def pause_writing(self) -> None:
-        self._stalled = True
-        if self._sink is not None:
-            self._sink.stalled()
-
-    def resume_writing(self) -> None:
-        self._stalled = False
-        if self._sink is not None:
-            self._sink.drained()
-
-    def shutdown(self) -> None:
-        """uvicorn's request to end: the hub has said goodbye before, so only stragglers come here."""
-        self.abort()
+    def set(self) -> None: ...
 
 
-class EventStream(_Stream):
-    """An SSE response whose body ends with the connection."""
-
-    __slots__ = ()
-
-    format: Format = "blocks"
-
-    def finish(self, last: Payload, *, code: int = 1000, reason: str = "") -> None:
-        if self._ended or self._transport is None:
-            return
-        self._ended = True
-        self._transport.write(cast(bytes, last))
-        self._transport.close()
-
-    def data_received(self, data: bytes) -> None:
-        # Nothing may follow a request whose response has no end (DELIVERY.md 6).
-        self.abort()
+_TOLD = cast(Any, _Told())
 
 
-class WebSocketStream(_Stream):
-    """A WebSocket after its handshake: frames in by websockets' protocol, frames out as they are."""
+class ParkedCycle:
+    """Stands where uvicorn's request cycle would be for a poll that never had a task."""
 
-    __slots__ = ("_conn", "_held", "_parts", "_received", "_text", "_timer", "_unanswered")
+    __slots__ = ("disconnected", "keep_alive", "message_event", "response_complete", "response_started")
 
-    format: Format = "frames"
+    more_body = False
 
-    def __init__(
-        self, transport: asyncio.Transport, connections: set[Any], conn: ServerProtocol
-    ) -> None:
-        super().__init__(transport, connections)
-        self._conn = conn
-        self._received: Callable[[str | bytes], None] | None = None
-        self._parts: list[bytes] = []
-        self._text = True
-        self._held = True  # until somebody listens
-        self._unanswered = 0
-        self._timer: asyncio.TimerHandle | None = None
-
-    def listen(self, received: Callable[[str | bytes], None]) -> None:
-        self._received = received
-        self.release()
-
-    def hold(self) -> None:
-        self._held = True
-        self._read()
-
-    def release(self) -> None:
-        self._held = False
-        self._read()
-
-    def _read(self) -> None:
-        """Read on unless a command is worked on or the subscriber lags."""
-        transport = self._transport
-        if transport is None or transport.is_closing():
-            return
-        if (self._held or self._stalled) and not self._ended:
-            if transport.is_reading():
-                transport.pause_reading()
-        elif not transport.is_reading():
-            transport.resume_reading()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._read()
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._read()
-
-    def beat(self) -> None:
-        if self._unanswered >= 2:
-            raise TimeoutError("no pong for two beats")
-        self._unanswered += 1
-        self.write(PING_FRAME)
-
-    def finish(self, last: Payload, *, code: int = 1000, reason: str = "") -> None:
-        if self._ended or self._transport is None:
-            return
-        self._ended = True
-        self._transport.write(cast(bytes, last) + close_frame(code, reason))
-        self._read()
-        self._timer = asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT_S, self._give_up)
-
-    def _give_up(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._received = None
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        self._unanswered = 0
-        conn = self._conn
-        conn.receive_data(data)
-        for event in conn.events_received():
-            self._frame(cast(Frame, event))
-        self._answer()
-
-    def _answer(self) -> None:
-        """Write what websockets' protocol answers by itself: pongs, and the Close that ends it."""
-        output = b"".join(self._conn.data_to_send())
-        transport = self._transport
-        if transport is None:
-            return
-        if output and not self._ended:
-            transport.write(output)
-        if self._conn.close_expected() or self._conn.parser_exc is not None:
-            self._ended = True
-            transport.close()
-
-    def _frame(self, frame: Frame) -> None:
-        if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
-            self._text = frame.opcode is Opcode.TEXT
-            self._parts = [bytes(frame.data)]
-        elif frame.opcode is Opcode.CONT:
-            self._parts.append(bytes(frame.data))
-        else:
-            return
-        if frame.fin:
-            message, self._parts = b"".join(self._parts), []
-            self._message(message)
-
-    def _message(self, message: bytes) -> None:
-        if self._received is None or self._ended:
-            return
-        if not self._text:
-            self._received(message)
-            return
-        try:
-            text = message.decode()
-        except UnicodeDecodeError:
-            self._conn.fail(1007, "text that is not UTF-8")
-            return
-        self._received(text)
+    def __init__(self, keep_alive: bool) -> None:
+        self.keep_alive = keep_alive
+        self.disconnected = False
+        self.response_started = self.response_complete = False
+        self.message_event = _TOLD
 
 
 class RequestWriter:
@@ -272,7 +84,7 @@ class RequestWriter:
 
     __slots__ = ("_cycle", "_protocol")
 
-    def __init__(self, protocol: HttpProtocol, cycle: RequestResponseCycle) -> None:
+    def __init__(self, protocol: HttpProtocol, cycle: RequestResponseCycle | ParkedCycle) -> None:
         self._protocol = protocol
         self._cycle = cycle
 
@@ -284,6 +96,9 @@ class RequestWriter:
         cycle.response_started = cycle.response_complete = True
         cycle.message_event.set()
         if cycle.disconnected or protocol.transport.is_closing():
+            return
+        if cycle.more_body:
+            protocol.part(response)
             return
         protocol.transport.write(response)
         if not cycle.keep_alive:
@@ -316,7 +131,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._held_bytes = 0
         self._heads = 0
         self._head_bytes = 0
+        self._in_body = False
+        self._parting = False
         self._head_timer: asyncio.TimerHandle | None = None
+        self._poll_now: PollNow | None = getattr(self.config.app, "poll_now", None)
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -328,17 +146,33 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _slow_head(self) -> None:
         self._head_timer = None
-        if not self.transport.is_closing():
-            self._refuse(b"408 Request Timeout", b"the request's headers did not arrive in time\n")
+        if self._in_body:
+            self.transport.close()
+        elif not self.transport.is_closing():
+            self._refuse(TooSlow(f"the request's head did not arrive within {HEADERS_TIMEOUT_S:g} s"))
 
-    def _refuse(self, status: bytes, text: bytes) -> None:
-        self.transport.write(
-            b"HTTP/1.1 %b\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\n"
-            b"connection: close\r\n\r\n%b" % (status, len(text), text)
-        )
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(BadRequest("what was sent is not HTTP/1.1 as RFC 9112 has it", field="request"))
+
+    def _refuse(self, problem: TricastError) -> None:
+        self.transport.write(refusal(problem))
         self.transport.close()
 
+    def part(self, response: bytes) -> None:
+        """Answer a request whose body is still coming, and end the connection.
+
+        What comes is read and dropped for a moment: closing at once would reset the
+        connection, and the answer be lost to who is still sending (RFC 9112 §9.6).
+        """
+        self._parting = True
+        self.transport.write(response.replace(b"\r\n", b"\r\nconnection: close\r\n", 1))
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self._head_timer = self.loop.call_later(_PARTING_S, self.transport.close)
+
     def data_received(self, data: bytes) -> None:
+        if self._parting:
+            return
         if self._parked is not None:
             # A request pipelined behind a waiting poll: its turn comes after the answer.
             self._held.append(data)
@@ -348,25 +182,74 @@ class HttpProtocol(HttpToolsProtocol):
             return
         heads = self._heads
         super().data_received(data)
-        idle = self.cycle is None or (self.cycle.response_complete and not self.pipeline)
+        cycle = cast(Any, self.cycle)
+        idle = cycle is None or (cycle.response_complete and not self.pipeline)
         if self._heads == heads and idle and not self.transport.is_closing():
             self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(b"431 Request Header Fields Too Large", b"the headers are too large\n")
+            if self._in_body:  # of a request that was answered before
+                if self._head_bytes > _MAX_DROPPED_BYTES:
+                    self.transport.abort()
+                else:
+                    self._await_head()
+            elif self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(
+                    HeadTooLarge(f"the request's head has more than {MAX_HEAD_BYTES} bytes", field="request")
+                )
             else:
                 self._await_head()
 
     def on_headers_complete(self) -> None:
         self._heads += 1
         self._head_bytes = 0
+        self._in_body = True
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+        if self._poll_now is not None and self.url.startswith(_EVENTS) and self._parks():
+            return
         before = self.cycle
+        parked = self._parked is not None
+        if parked:
+            # Pipelined in one segment with a poll that waits: queued, so that the poll's answer comes first.
+            before.response_complete = False
         super().on_headers_complete()
+        if parked:
+            before.response_complete = True
         cycle = self.cycle
         if cycle is not before:
-            self.scope["extensions"] = {EXTENSION: RequestWriter(self, cycle)}
+            cast(Any, self.scope)["extensions"] = {EXTENSION: RequestWriter(self, cycle)}
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        super().on_message_complete()
+
+    def _parks(self) -> bool:
+        """Open the request as a parked poll, if it is one and its turn has come."""
+        parser, before = self.parser, cast(Any, self.cycle)
+        if parser.get_method() != b"GET" or parser.should_upgrade() or b"#" in self.url:
+            return False
+        if (before is not None and not before.response_complete) or self.pipeline or self._parked:
+            return False
+        http_version = parser.get_http_version()
+        path, _, query = self.url.partition(b"?")
+        self.scope |= {
+            "method": "GET",
+            "http_version": http_version,
+            "path": path.decode("ascii"),
+            "raw_path": path,
+            "query_string": query,
+        }
+        cycle = ParkedCycle(http_version != "1.0" and parser.should_keep_alive())
+        self.cycle = cast(Any, cycle)
+        try:
+            assert self._poll_now is not None
+            if self._poll_now(self.scope, RequestWriter(self, cycle)):
+                return True
+        except Exception:  # noqa: BLE001
+            _log.exception("a poll could not be parked")
+        # Nothing was done: the ordinary path, and what it has to say about it.
+        self.cycle = before
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._head_timer is not None:
@@ -440,6 +323,19 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if not self.handshake_complete:
             cast(Any, self.scope)["extensions"][EXTENSION] = Handshake(self)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        unreadable = not self.handshake_initiated and self.conn.handshake_exc is not None
+        if unreadable and not self.transport.is_closing():
+            # (uvicorn waits for more of it)
+            problem = BadRequest(
+                "a WebSocket handshake is a GET without a body, with lines of up to 8 KiB and up to 128 "
+                "headers; topics that don't fit in its URL go into the command 'subscribe'",
+                field="request",
+            )
+            self.transport.write(refusal(problem))
+            self.transport.close()
 
     def hand_over(self, subprotocol: str | None) -> WebSocketStream:
         transport, conn = self.transport, self.conn

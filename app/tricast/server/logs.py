@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
 
 import structlog
@@ -17,7 +18,7 @@ def redact(text: str) -> str:
     return _SECRETS.sub(r"\1(hidden)", text)
 
 
-def _redacted(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+def _redacted(_: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     return {key: redact(value) if isinstance(value, str) else value for key, value in event.items()}
 
 

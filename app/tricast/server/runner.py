@@ -86,8 +86,7 @@ def config_of(service: Service) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         date_header=False,
-        proxy_headers=True,
-        forwarded_allow_ips=list(settings.forwarded_allow_ips),
+        proxy_headers=False,  # the service does this itself, and only where there are some
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
         backlog=_BACKLOG,

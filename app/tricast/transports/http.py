@@ -30,6 +30,13 @@ def head(status: int, headers: Headers) -> bytes:
     return b"".join(lines)
 
 
+def refusal(problem: TricastError) -> bytes:
+    """A whole response for a connection that ends with it, before there was a request to answer."""
+    body = problem.problem_json() + b"\n"
+    length = (b"content-length", b"%d" % len(body))
+    return head(problem.status, (PROBLEM, NO_STORE, (b"connection", b"close"), length)) + body
+
+
 def keeps_alive(scope: Any) -> bool:
     """Whether the connection is kept for another request (HTTP/1.0: never)."""
     return bool(scope.get("http_version", "1.1") != "1.0")
@@ -72,7 +79,7 @@ def header(scope: Any, name: bytes) -> bytes | None:
 Allowed = Callable[[str, str, bool], bool]
 
 _EXPOSED = b"Tricast-Cursor, Link, Retry-After, ETag"
-_METHODS = b"GET, HEAD, POST, OPTIONS"
+METHODS = b"GET, HEAD, POST, OPTIONS"
 _REQUEST_HEADERS = (
     b"Authorization, X-API-Key, Content-Type, If-None-Match, Last-Event-ID, Idempotency-Key, "
     b"Cache-Control, ce-id, ce-source, ce-specversion, ce-subject, ce-time, ce-topic, ce-type"
@@ -97,10 +104,10 @@ def cors(scope: Any, allowed: Allowed) -> Headers:
 
 async def preflight(scope: Any, send: Any, allowed: Allowed) -> None:
     """Answer OPTIONS, a CORS preflight or not."""
-    headers: list[tuple[bytes, bytes]] = [(b"allow", _METHODS), *cors(scope, allowed)]
+    headers: list[tuple[bytes, bytes]] = [(b"allow", METHODS), *cors(scope, allowed)]
     if any(name == b"access-control-allow-origin" for name, _ in headers):
         headers += [
-            (b"access-control-allow-methods", _METHODS),
+            (b"access-control-allow-methods", METHODS),
             (b"access-control-allow-headers", _REQUEST_HEADERS),
             (b"access-control-max-age", b"600"),
         ]

@@ -135,7 +135,7 @@ async def send_texts(outlet: PortableOutlet, send: Send) -> None:
                 await send({"type": "websocket.send", "text": text.decode()})
         if not outlet.dead:
             await send({"type": "websocket.close", "code": outlet.code, "reason": outlet.reason[:120]})
-    except Exception:
+    except Exception:  # noqa: BLE001
         # Servers differ in what they raise once the peer is gone.
         return
     finally:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tricast.event import Draft
 from tricast.hub.caller import Caller
-from tricast.transports.subscribe import Door
+from tricast.transports.door import Door
 
 
 async def publish(door: Door, caller: Caller, drafts: Sequence[Draft]) -> dict[str, Any]:

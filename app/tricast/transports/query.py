@@ -16,6 +16,7 @@ TransportName = Literal["websocket", "sse", "poll"]
 DEFAULT_TIMEOUT_S = 25.0
 MAX_TIMEOUT_S = 60.0
 MAX_LIMIT = 1000
+MAX_PARAMETERS = 256
 MAX_QUERY_BYTES = 32 * 1024
 
 _ALLOWED = ("topic", "cursor", "type", "subject", "transport", "token", "limit", "timeout")
@@ -40,7 +41,9 @@ def parse(query_string: bytes) -> tuple[Query, Start | None]:
     parsed once.
     """
     if len(query_string) > MAX_QUERY_BYTES:
-        raise BadRequest(f"the query has {len(query_string)} bytes; the limit is {MAX_QUERY_BYTES}")
+        raise BadRequest(
+            f"the query has {len(query_string)} bytes; the limit is {MAX_QUERY_BYTES}", field="query"
+        )
     cursors = _CURSOR.findall(query_string)
     if not cursors:
         return _parse(query_string), None
@@ -77,27 +80,37 @@ def _parse(query_string: bytes) -> Query:
             query_string.decode("ascii"),
             keep_blank_values=True,
             errors="strict",
-            max_num_fields=256,
+            max_num_fields=MAX_PARAMETERS,
         )
     except ValueError as error:
-        raise BadRequest(f"the query can not be read: {error}", field="query") from None
+        raise unreadable(error) from None
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         if name not in _ALLOWED:
             raise BadRequest(
                 f"unknown parameter {name[:80]!r}; allowed are {', '.join(_ALLOWED)}", field=name[:80]
             )
+        if name == "cursor" and value:
+            # (written plainly, it was taken out before)
+            raise BadRequest("the name of the parameter 'cursor' must not be percent-encoded", field="cursor")
         values.setdefault(name, []).append(value)
-    rest = "&".join(f"{quote(name)}={quote(value, safe='/*:,')}" for name, value in pairs)
+    _one(values, "token")
+    rest = "&".join(f"{quote(name)}={quote(value, safe='/*:,')}" for name, value in pairs if name != "cursor")
     return Query(
-        Subscription.of(
-            values.get("topic", ()), values.get("type", ()), values.get("subject", ())
-        ),
+        Subscription.of(values.get("topic", ()), values.get("type", ()), values.get("subject", ())),
         _transport(_one(values, "transport")),
         _limit(_one(values, "limit")),
         _timeout(_one(values, "timeout")),
         rest,
     )
+
+
+def unreadable(error: ValueError) -> BadRequest:
+    """What is wrong with a query that can't be parsed at all."""
+    why = "it is not percent-encoded UTF-8"
+    if not isinstance(error, UnicodeError):
+        why = f"it has more than {MAX_PARAMETERS} parameters"
+    return BadRequest(f"the query can not be read: {why}", field="query")
 
 
 def _one(values: dict[str, list[str]], name: str) -> str | None:

@@ -7,7 +7,6 @@ import logging
 from collections import deque
 from typing import Any
 
-
 from tricast.errors import BadRequest, Forbidden, TooLarge, TricastError
 from tricast.hub.caller import Caller
 from tricast.hub.expiry import remaining_s
@@ -16,28 +15,36 @@ from tricast.hub.subscriber import Subscriber
 from tricast.hub.subscription import Subscription
 from tricast.pattern import Pattern
 from tricast.transports import direct
+from tricast.transports.door import Door
+from tricast.transports.negotiate import start_of
 from tricast.transports.portable import PortableOutlet, send_texts
 from tricast.transports.publish import publish
 from tricast.transports.query import parse
-from tricast.transports.subscribe import Door, address_of, start_of
 from tricast.wire import commands, control
 from tricast.wire.publishing import Edge, drafts_of
 from tricast.wire.start import Start
 
 SUBPROTOCOL = "tricast.v1"
+# Where a command calls something by another name than a query or a body does.
+_MEMBERS: dict[tuple[str | None, str | None], str] = {
+    ("subscribe", "topic"): "topics",
+    ("unsubscribe", "topic"): "topics",
+    ("publish", "body"): "events",
+}
 _log = logging.getLogger("tricast.websocket")
 
 
 class Session:
     """What one WebSocket client says, carried out in order; replies stand in order with the events."""
 
-    __slots__ = ("_busy", "_door", "_outlet", "_waiting", "subscriber")
+    __slots__ = ("_busy", "_door", "_outlet", "_task", "_waiting", "subscriber")
 
     def __init__(self, door: Door, subscriber: Subscriber, outlet: direct.WebSocketOutlet | None) -> None:
         self._door = door
         self._outlet = outlet
         self._waiting: deque[str | bytes] | None = None
         self._busy = False
+        self._task: asyncio.Task[None] | None = None
         self.subscriber = subscriber
 
     # On the direct path messages come by callback; the connection isn't read while one is worked on.
@@ -50,7 +57,7 @@ class Session:
             self._busy = True
             if self._outlet is not None:
                 self._outlet.hold()
-            asyncio.ensure_future(self._work())
+            self._task = asyncio.ensure_future(self._work())
 
     async def _work(self) -> None:
         try:
@@ -58,7 +65,7 @@ class Session:
                 await self.handle(self._waiting.popleft())
         finally:
             self._busy = False
-            self._waiting = None
+            self._waiting = self._task = None
             if self._outlet is not None:
                 self._outlet.release()
 
@@ -70,11 +77,11 @@ class Session:
         try:
             if isinstance(message, bytes):
                 raise BadRequest("binary messages are not taken; send JSON text", field="message")
-            if len(message) > self._door.max_body_bytes:
-                raise TooLarge(
-                    f"the message has {len(message)} characters; the limit is {self._door.max_body_bytes}",
-                    field="message",
-                )
+            size, limit = len(message), self._door.max_body_bytes
+            if 4 * size > limit:  # (no character has more bytes than that)
+                size = len(message.encode())
+            if size > limit:
+                raise TooLarge(f"the message has {size} bytes; the limit is {limit}", field="message")
             command = commands.parse(message)
         except TricastError as problem:
             subscriber.refuse(problem)
@@ -84,8 +91,9 @@ class Session:
                 raise command.problem
             await self._carry_out(command)
         except TricastError as problem:
+            problem.field = _MEMBERS.get((command.op, problem.field), problem.field)
             subscriber.control(control.refusal(command.ref, command.op, problem))
-        except Exception:
+        except Exception:  # noqa: BLE001
             _log.exception("a WebSocket command failed")
             subscriber.abort()
 
@@ -129,9 +137,7 @@ class Session:
             now.types if types is None else types,
             now.subjects if subjects is None else subjects,
         )
-        await self._door.hub.may_subscribe(
-            subscriber.caller, Subscription.of(wanted.topics)
-        )
+        await self._door.hub.may_subscribe(subscriber.caller, Subscription.of(wanted.topics))
         start = None
         if wanted.cursor is not None:
             start = await self._door.hub.resolve(Start.parse(wanted.cursor), subscription)
@@ -143,7 +149,8 @@ class Session:
         for topic in topics:
             Pattern.parse(topic)
             if topic not in held:
-                raise BadRequest(f"not subscribed to {topic[:80]!r}", field="topics")
+                among = ", ".join(sorted(held)[:10]) or "nothing"
+                raise BadRequest(f"not subscribed to {topic[:80]!r}, only to {among}", field="topics")
         self._change(command, now.with_patterns(t for t in held if t not in topics), None)
 
     def _change(
@@ -180,9 +187,7 @@ class Session:
         if (grant.app, grant.subject) != (old.grant.app, old.grant.subject):
             raise Forbidden("the new token is for another app or subject", field="token")
         grant.check_subscribe(subscriber.subscription.patterns)
-        self._door.hub.renew(
-            subscriber, Caller(grant, old.transport, old.address, old.connection)
-        )
+        self._door.hub.renew(subscriber, Caller(grant, old.transport, old.address, old.connection))
         self._reply(command, {"expires_in_s": remaining_s(grant.expires_at)})
 
 
@@ -198,7 +203,11 @@ async def _enter(door: Door, scope: Any, outlet: Outlet) -> Subscriber | None:
     try:
         query, given = parse(scope["query_string"])
         if query.transport not in (None, "websocket"):
-            raise BadRequest(f"transport {query.transport!r} is no WebSocket", field="transport")
+            raise BadRequest(
+                f"transport {query.transport!r} came by a WebSocket handshake: leave it out, or ask by "
+                "plain HTTP",
+                field="transport",
+            )
         caller = await door.caller(scope, "websocket")
         await door.hub.may_subscribe(caller, query.subscription)
         start = await door.hub.resolve(start_of(scope, given), query.subscription)
@@ -245,5 +254,3 @@ async def _portable(door: Door, scope: Any, receive: Any, send: Any, subprotocol
             done, _ = await asyncio.wait((sending,), timeout=1.0)
             if not done:
                 sending.cancel()
-
-

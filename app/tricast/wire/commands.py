@@ -66,14 +66,14 @@ def parse(text: str | bytes) -> Command:
     ref = message.pop("ref", None)
     op = message.pop("op", None)
     try:
-        if ref is not None and (not isinstance(ref, str | int) or len(str(ref)) > 128):
+        if ref is not None and (type(ref) not in (str, int) or len(str(ref)) > 128):
             ref = None
             raise BadRequest("ref must be a string of up to 128 characters or an integer", field="ref")
         reader = _READERS.get(op) if isinstance(op, str) else None
         if reader is None:
-            shown = str(op)[:80]
+            shown = "is missing; it" if op is None else repr(op if isinstance(op, str) else str(op))[:80]
             op = None
-            raise BadRequest(f"op {shown!r} must be one of {', '.join(_READERS)}", field="op")
+            raise BadRequest(f"op {shown} must be one of {', '.join(_READERS)}", field="op")
         body = reader(message)
         if message:
             name = next(iter(message))

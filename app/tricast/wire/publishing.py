@@ -7,15 +7,16 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 import orjson
 
 from tricast.errors import BadRequest, Forbidden
-from tricast.event import MAX_EVENT_BYTES, Draft, draft
+from tricast.event import MAX_DEPTH, MAX_EVENT_BYTES, Draft, check_attribute, draft
 from tricast.pattern import SYSTEM_APP
 
 MAX_BATCH = 1000
+MAX_KEY_CHARS = 250  # in a batch each event's id is the key and its place
 _CORE = {"id", "source", "type", "topic", "subject", "time", "datacontenttype", "data_base64"}
 _IGNORED = {"specversion", "cursor", "data"}
 _NOT_EXTENSIONS = _CORE | _IGNORED
@@ -36,9 +37,9 @@ def parse_json(body: bytes, field: str = "body") -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        if "depth" in str(error):
+            raise BadRequest(f"{field} is nested deeper than {MAX_DEPTH} levels", field=field) from None
         raise BadRequest(f"{field} is not JSON: {error}", field=field) from None
-    except RecursionError:
-        raise BadRequest(f"{field} is nested too deeply", field=field) from None
 
 
 def drafts_of(body: Any, edge: Edge) -> list[Draft]:
@@ -52,9 +53,7 @@ def drafts_of(body: Any, edge: Edge) -> list[Draft]:
     if not isinstance(body, list):
         raise BadRequest("an event must be a JSON object, a batch a list of objects", field="body")
     if not 1 <= len(body) <= MAX_BATCH:
-        raise BadRequest(
-            f"a batch has 1 to {MAX_BATCH} events; this one has {len(body)}", field="body"
-        )
+        raise BadRequest(f"a batch has 1 to {MAX_BATCH} events; this one has {len(body)}", field="body")
     drafts = []
     for index, item in enumerate(body):
         if not isinstance(item, dict):
@@ -70,9 +69,7 @@ def drafts_of(body: Any, edge: Edge) -> list[Draft]:
 
 def _draft(item: Mapping[str, Any], edge: Edge, key: str | None) -> Draft:
     if item.get("specversion", "1.0") != "1.0":
-        raise BadRequest(
-            f"specversion {str(item['specversion'])[:20]!r} must be '1.0'", field="specversion"
-        )
+        raise BadRequest(f"specversion {str(item['specversion'])[:20]!r} must be '1.0'", field="specversion")
     for name in _CORE:
         value = item.get(name)
         if value is not None and not isinstance(value, str):
@@ -80,7 +77,7 @@ def _draft(item: Mapping[str, Any], edge: Edge, key: str | None) -> Draft:
     topic = item.get("topic")
     if topic is None:
         raise BadRequest(
-            "topic is missing; give it in the event ({\"topic\": …, \"data\": …}) or as ?topic=",
+            'topic is missing; give it in the event ({"topic": …, "data": …}) or as ?topic=',
             field="topic",
         )
     type_ = item.get("type") or "message"
@@ -93,9 +90,7 @@ def _draft(item: Mapping[str, Any], edge: Edge, key: str | None) -> Draft:
     extensions = None
     if len(item) > 3 or item.keys() - _NOT_EXTENSIONS:
         extensions = {
-            name: value
-            for name, value in item.items()
-            if name not in _NOT_EXTENSIONS and value is not None
+            name: value for name, value in item.items() if name not in _NOT_EXTENSIONS and value is not None
         }
     source = item.get("source")
     id_ = item.get("id")
@@ -112,6 +107,22 @@ def _draft(item: Mapping[str, Any], edge: Edge, key: str | None) -> Draft:
         extensions=extensions,
         max_event_bytes=edge.max_event_bytes,
     )
+
+
+def key_of(values: Sequence[bytes]) -> str | None:
+    """The `Idempotency-Key` in the headers of that name. Raises BadRequest."""
+    name = "Idempotency-Key"
+    if not values:
+        return None
+    if len(values) > 1:
+        raise BadRequest(f"{name} is given more than once", field=name)
+    try:
+        key = check_attribute(values[0].decode(), name)
+    except UnicodeDecodeError:
+        raise BadRequest(f"{name} is not UTF-8", field=name) from None
+    if len(key) > MAX_KEY_CHARS:
+        raise BadRequest(f"{name} has {len(key)} characters; the limit is {MAX_KEY_CHARS}", field=name)
+    return key
 
 
 def reserved(topic: str, type: str) -> None:
@@ -145,19 +156,14 @@ def body_of(
         batch = parse_json(body)
         if not isinstance(batch, list):
             raise BadRequest("a CloudEvents batch must be a JSON list", field="body")
-        return batch
-    binary = {
-        name[3:].decode("ascii"): unquote(value.decode("latin-1"))
-        for name, value in headers
-        if name.startswith(b"ce-")
-    }
+        return _filled(batch, query)
+    binary = _binary(headers)
     if binary or "topic" in query:
         return _data_event(body, content_type, mime, binary | dict(query))
-    if mime == "application/json" or mime.endswith("+json"):
-        return parse_json(body)
     # curl -d '{"topic": …}' without a Content-Type says it is a form.
-    if body.lstrip()[:1] in (b"{", b"["):
-        return parse_json(body)
+    if mime == "application/json" or mime.endswith("+json") or body.lstrip()[:1] in (b"{", b"["):
+        event = parse_json(body)
+        return _filled(event, query)
     raise BadRequest(
         "topic is missing: add ?topic=app/name to the URL, or send "
         '{"topic": …, "data": …} as application/json',
@@ -168,12 +174,44 @@ def body_of(
 def _object(event: Any, query: Mapping[str, str]) -> Any:
     if not isinstance(event, dict):
         raise BadRequest("a structured CloudEvent must be a JSON object", field="body")
-    return {**query, **event}
+    return _filled(event, query)
 
 
-def _data_event(
-    body: bytes, content_type: str, mime: str, attributes: Mapping[str, str]
-) -> dict[str, Any]:
+def _filled(body: Any, query: Mapping[str, str]) -> Any:
+    """`body`, with what an event lacks taken from the query."""
+    if isinstance(body, dict):
+        return {**query, **body} if query else body
+    if query and isinstance(body, list):
+        name = next(iter(query))
+        raise BadRequest(f"{name} in the query goes with one event; in a batch, give it in each", field=name)
+    return body
+
+
+def _binary(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The attributes in `ce-*` headers, percent-decoded (HTTP binding §3.1.3.2)."""
+    attributes: dict[str, str] = {}
+    for name, value in headers:
+        if not name.startswith(b"ce-"):
+            continue
+        header, attribute = name.decode("ascii"), name[3:].decode("ascii")
+        if attribute in attributes:
+            raise BadRequest(f"the header {header[:80]!r} is given more than once", field=header[:80])
+        if attribute in ("data", "data_base64", "datacontenttype"):
+            raise BadRequest(
+                f"the header {header!r}: in binary mode the body is the data and Content-Type says what "
+                "it is",
+                field=header,
+            )
+        try:
+            attributes[attribute] = unquote_to_bytes(value).decode()
+        except UnicodeDecodeError:
+            raise BadRequest(
+                f"the header {header[:80]!r} is not percent-encoded UTF-8", field=header[:80]
+            ) from None
+    return attributes
+
+
+def _data_event(body: bytes, content_type: str, mime: str, attributes: Mapping[str, str]) -> dict[str, Any]:
     event: dict[str, Any] = dict(attributes)
     if mime == "application/json" or mime.endswith("+json"):
         event["data"] = parse_json(body) if body else None

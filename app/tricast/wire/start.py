@@ -10,7 +10,8 @@ from tricast.cursor import Cursor
 from tricast.errors import BadCursor
 from tricast.event import parse_time, time_ms
 
-_DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
+_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]")
 _UNIT_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -32,9 +33,10 @@ class Start:
         duration = _DURATION.fullmatch(text)
         if duration is not None:
             return Start("time", time_ms=time_ms() - int(duration[1]) * _UNIT_MS[duration[2]])
-        if re.match(r"\d{4}-\d{2}-\d{2}[Tt ]", text):
+        if _DATE.match(text):
             # In a query, an unescaped + of an offset arrives as a space.
-            return Start("time", time_ms=parse_time(re.sub(r" (\d{2}:\d{2})$", r"+\1", text), field))
+            moment = re.sub(r" ([0-9]{2}:[0-9]{2})$", r"+\1", text).replace(" ", "T")
+            return Start("time", time_ms=parse_time(moment, field))
         return Start("cursor", Cursor.parse(text, field))
 
     @staticmethod

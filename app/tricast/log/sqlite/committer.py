@@ -44,7 +44,7 @@ class Committed(NamedTuple):
 
     batch: Batch | None
     epochs: tuple[Epoch, ...]
-    last: dict[str, int]
+    summary: Summary
     outcomes: list[tuple[Ticket, Appended | TricastError]]
 
 
@@ -108,14 +108,15 @@ class Committer:
             if commit.wrote:
                 self._write(_Written(commit, epochs, Summary.of(commit.rows)), outcomes)
             else:
-                self._publish(Committed(commit.batch(), self._epochs, {}, outcomes))
+                self._prove_writable(tickets)
+                self._publish(Committed(commit.batch(), self._epochs, Summary(), outcomes))
         except (sqlite3.Error, Unavailable) as error:
             self.fail(tickets, error)
 
     def fail(self, tickets: Sequence[Ticket], error: Exception) -> None:
         """All of a commit have failed."""
         failure = self._recover(error)
-        self._publish(Committed(None, self._epochs, {}, [(ticket, failure()) for ticket in tickets]))
+        self._publish(Committed(None, self._epochs, Summary(), [(ticket, failure()) for ticket in tickets]))
 
     def _begin(self, tickets: Sequence[Ticket]) -> tuple[Commit, tuple[Epoch, ...]]:
         keys = {key for ticket in tickets for draft in ticket.unit.drafts if (key := key_of(draft))}
@@ -155,6 +156,15 @@ class Committer:
             self._uncounted = Summary()
         self._wal += sum([len(row.body) for row in commit.rows]) + 3 * _PAGE_BYTES
         self._adopt(written, outcomes)
+        self._wrote()
+
+    def _prove_writable(self, tickets: Sequence[Ticket]) -> None:
+        """While the file fails, an empty unit is not answered before it can be written again."""
+        if self._failing and any(ticket.unit == Append() for ticket in tickets):
+            self._open().probe()
+            self._wrote()
+
+    def _wrote(self) -> None:
         if self._failing:
             self._failing = False
             _logger.warning("the log %s can be written again", self._path)
@@ -163,7 +173,7 @@ class Committer:
         """`written` is in the file: go on from there, and tell."""
         commit, epochs, summary = written
         self._head, self._epochs, self._began, self._doubtful = commit.upto, epochs, True, None
-        self._publish(Committed(commit.batch(), epochs, summary.last, outcomes))
+        self._publish(Committed(commit.batch(), epochs, summary, outcomes))
 
     def trim(self, trim: Trim) -> None:
         """One step of trimming. Raises LogFull or Unavailable, and then it is to be repeated."""

@@ -114,10 +114,13 @@ class SQLiteLog:
 
     def _committed(self, committed: Committed) -> None:
         """On the loop, after each commit: first the tail, then those who wait."""
-        batch, epochs, last, outcomes = committed
+        batch, epochs, summary, outcomes = committed
         if batch is not None:
-            self._topics.update(last)
-            self._bounds = Bounds(batch.upto, epochs, self.bounds().floors)
+            floors = self.bounds().floors
+            if not floors.keys() >= summary.events.keys():
+                floors = MappingProxyType({**dict.fromkeys(summary.events, 0), **floors})
+            self._topics.update(summary.last)
+            self._bounds = Bounds(batch.upto, epochs, floors)
             if self._deliver is not None:
                 try:
                     self._deliver(batch)
@@ -149,9 +152,10 @@ class SQLiteLog:
         bounds = self.bounds()
         matches = matcher(patterns) if unsure else None
         events: list[Event] = []
+        newest = bounds.epochs[-1]
         for offset, topic, type, subject, at_ms, body in rows:
             if matches is None or matches(topic):
-                cursor = bounds.cursor(offset)
+                cursor = f"{newest.id}-{offset}" if offset > newest.began else bounds.cursor(offset)
                 events.append(Event.stored(offset, cursor, topic, type, subject, at_ms, body))
                 if len(events) == limit:
                     scanned = offset

@@ -91,12 +91,14 @@ class Store:
             "SELECT max(ifnull((SELECT time_ms FROM events ORDER BY offset DESC LIMIT 1), 0),"
             " ifnull((SELECT max(floor_ms) FROM classes), 0))"
         ).fetchone()[0]
-        floors = db.execute("SELECT shelf, app, floor FROM classes WHERE floor > 0")
+        floors = dict.fromkeys(totals.events, 0)
+        for shelf, app, floor in db.execute("SELECT shelf, app, floor FROM classes"):
+            floors[RetentionClass(shelf, app)] = floor
         return State(
             self.head(),
             last_ms,
             tuple(Epoch(*row) for row in db.execute("SELECT id, began FROM epochs ORDER BY number")),
-            {RetentionClass(shelf, app): floor for shelf, app, floor in floors},
+            floors,
             topics,
             totals,
             uncounted,
@@ -152,6 +154,10 @@ class Store:
     def count(self, summary: Summary, upto: int) -> None:
         """Store counts that were put off."""
         self._transact(_count(summary, upto))
+
+    def probe(self) -> None:
+        """A transaction that changes nothing. Raises if the file can't be written."""
+        self._db.execute("UPDATE counted SET upto = upto")
 
     def trim(self, trim: Trim, *, count: Summary, head: int) -> None:
         """Take the events away, raise the mark, and store the counts that were put off."""

@@ -1,0 +1,233 @@
+"""Connections that were taken over from uvicorn: outlets that write straight to their sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from websockets.frames import Frame, Opcode
+from websockets.server import ServerProtocol
+
+from tricast.hub.outlet import Sink
+from tricast.wire.frames import PING_FRAME, Format, Payload, close_frame
+
+_NOTSENT_LOWAT: Final = 128 * 1024
+_USER_TIMEOUT_MS: Final = 60_000
+_CLOSE_TIMEOUT_S: Final = 2.0
+
+
+def tune(transport: asyncio.Transport) -> None:
+    """Bound what a reader that never reads costs in kernel memory, and how long it is waited for."""
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    for option, value in (("TCP_NOTSENT_LOWAT", _NOTSENT_LOWAT), ("TCP_USER_TIMEOUT", _USER_TIMEOUT_MS)):
+        number = getattr(socket, option, {"TCP_NOTSENT_LOWAT": 25}.get(option))
+        if number is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, number, value)
+
+
+class _Stream(asyncio.Protocol):
+    """A connection that was taken over: an outlet that writes straight to its socket."""
+
+    __slots__ = ("_connections", "_ended", "_sink", "_stalled", "_transport")
+
+    format: Format
+
+    def __init__(self, transport: asyncio.Transport, connections: set[Any]) -> None:
+        self._transport: asyncio.Transport | None = transport
+        self._connections = connections
+        self._sink: Sink | None = None
+        self._stalled = False
+        self._ended = False
+        connections.add(self)
+
+    # The outlet
+
+    @property
+    def is_stalled(self) -> bool:
+        return self._stalled
+
+    @property
+    def pending(self) -> int:
+        transport = self._transport
+        return 0 if transport is None else transport.get_write_buffer_size()
+
+    def attach(self, sink: Sink) -> None:
+        self._sink = sink
+
+    def write(self, data: Payload, /) -> None:
+        if not self._ended:
+            self._transport.write(data)  # type: ignore[union-attr, arg-type]
+
+    def abort(self) -> None:
+        self._ended = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def beat(self) -> None:
+        """TCP_USER_TIMEOUT finds a dead peer: heartbeats are data that must be acknowledged."""
+
+    # The protocol
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended = True
+        self._transport = None
+        self._connections.discard(self)
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.lost()
+
+    def pause_writing(self) -> None:
+        self._stalled = True
+        if self._sink is not None:
+            self._sink.stalled()
+
+    def resume_writing(self) -> None:
+        self._stalled = False
+        if self._sink is not None:
+            self._sink.drained()
+
+    def shutdown(self) -> None:
+        """uvicorn's request to end: the hub has said goodbye before, so only stragglers come here."""
+        self.abort()
+
+
+class EventStream(_Stream):
+    """An SSE response whose body ends with the connection."""
+
+    __slots__ = ()
+
+    format: Format = "blocks"
+
+    def finish(self, last: Payload, *, code: int = 1000, reason: str = "") -> None:
+        if self._ended or self._transport is None:
+            return
+        self._ended = True
+        self._transport.write(cast(bytes, last))
+        self._transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        # Nothing may follow a request whose response has no end (DELIVERY.md 6).
+        self.abort()
+
+
+class WebSocketStream(_Stream):
+    """A WebSocket after its handshake: frames in by websockets' protocol, frames out as they are."""
+
+    __slots__ = ("_conn", "_held", "_parts", "_received", "_text", "_timer", "_unanswered")
+
+    format: Format = "frames"
+
+    def __init__(self, transport: asyncio.Transport, connections: set[Any], conn: ServerProtocol) -> None:
+        super().__init__(transport, connections)
+        self._conn = conn
+        self._received: Callable[[str | bytes], None] | None = None
+        # (one buffer: a list of a million tiny fragments would cost many times the message)
+        self._parts = bytearray()
+        self._text = True
+        self._held = True  # until somebody listens
+        self._unanswered = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def listen(self, received: Callable[[str | bytes], None]) -> None:
+        self._received = received
+        self.release()
+
+    def hold(self) -> None:
+        self._held = True
+        self._read()
+
+    def release(self) -> None:
+        self._held = False
+        self._read()
+
+    def _read(self) -> None:
+        """Read on unless a command is worked on or the subscriber lags."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if (self._held or self._stalled) and not self._ended:
+            if transport.is_reading():
+                transport.pause_reading()
+        elif not transport.is_reading():
+            transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._read()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._read()
+
+    def beat(self) -> None:
+        if self._unanswered >= 2:
+            raise TimeoutError("no pong for two beats")
+        self._unanswered += 1
+        self.write(PING_FRAME)
+
+    def finish(self, last: Payload, *, code: int = 1000, reason: str = "") -> None:
+        if self._ended or self._transport is None:
+            return
+        self._ended = True
+        self._transport.write(cast(bytes, last) + close_frame(code, reason))
+        self._read()
+        self._timer = asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT_S, self._give_up)
+
+    def _give_up(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._received = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._unanswered = 0
+        conn = self._conn
+        conn.receive_data(data)
+        for event in conn.events_received():
+            self._frame(cast(Frame, event))
+        self._answer()
+
+    def _answer(self) -> None:
+        """Write what websockets' protocol answers by itself: pongs, and the Close that ends it."""
+        output = b"".join(self._conn.data_to_send())
+        transport = self._transport
+        if transport is None:
+            return
+        if output and not self._ended:
+            transport.write(output)
+        if self._conn.close_expected() or self._conn.parser_exc is not None:
+            self._ended = True
+            transport.close()
+
+    def _frame(self, frame: Frame) -> None:
+        if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
+            self._text = frame.opcode is Opcode.TEXT
+            self._parts = bytearray(frame.data)
+        elif frame.opcode is Opcode.CONT:
+            self._parts += frame.data
+        else:
+            return
+        if frame.fin:
+            message, self._parts = bytes(self._parts), bytearray()
+            self._message(message)
+
+    def _message(self, message: bytes) -> None:
+        if self._received is None or self._ended:
+            return
+        if not self._text:
+            self._received(message)
+            return
+        try:
+            text = message.decode()
+        except UnicodeDecodeError:
+            self._conn.fail(1007, "text that is not UTF-8")
+            return
+        self._received(text)

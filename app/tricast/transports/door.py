@@ -1,0 +1,92 @@
+"""What stands between a request and the hub, the same for all transports."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from starlette.requests import HTTPConnection
+
+from tricast.errors import Forbidden
+from tricast.hub.caller import Caller, Transport
+from tricast.hub.gate import Gate, Grant
+from tricast.hub.hub import Hub
+from tricast.transports import http
+
+
+def _same_origin(origin: str, host: str, cookies: bool) -> bool:
+    return origin.partition("://")[2] == host
+
+
+@dataclass(frozen=True)
+class Door:
+    """What stands between a request and the hub, shared by all transports.
+
+    `allowed_origin(origin, host, cookies)` says whether a page from there may come
+    in by WebSocket or read answers; `cookies`: the request carries some. These may
+    raise TooMany: `knock(address)` before the gate is asked, `admit(caller)` right
+    before a connection is opened, `throttle(caller, events)` before events are
+    published.
+    """
+
+    hub: Hub
+    gate: Gate
+    allowed_origin: http.Allowed = _same_origin
+    knock: Callable[[str], None] = lambda _: None
+    admit: Callable[[Caller], None] = lambda _: None
+    throttle: Callable[[Caller, int], None] = lambda *_: None
+    max_body_bytes: int = 1024 * 1024
+
+    @property
+    def is_synchronous(self) -> bool:
+        """Whether neither the gate nor a hook may have to be waited for."""
+        return not self._waits and not self.hub.has_hooks
+
+    @cached_property
+    def _waits(self) -> bool:
+        gate = self.gate
+        return inspect.iscoroutinefunction(gate) or inspect.iscoroutinefunction(
+            getattr(gate, "__call__", None)  # noqa: B004 (it is the coroutine that is asked for)
+        )
+
+    async def grant(self, scope: Any) -> Grant:
+        """Ask the gate."""
+        found = self.gate(HTTPConnection(scope))
+        if inspect.isawaitable(found):
+            found = await found
+        return found
+
+    async def caller(self, scope: Any, transport: Transport) -> Caller:
+        """Who is asking, let in by the gate and, except to publish, the `on_connect` hooks."""
+        cookies = http.header(scope, b"cookie") is not None
+        if cookies or scope["type"] == "websocket":
+            self.check_origin(scope, cookies=cookies)
+        address = address_of(scope)
+        if transport in ("sse", "websocket"):
+            self.knock(address)
+        caller = Caller(await self.grant(scope), transport, address)
+        if transport != "http":
+            await self.hub.connect(caller)
+        return caller
+
+    def check_origin(self, scope: Any, *, cookies: bool = False) -> None:
+        """Raises Forbidden for a browser's request from a page that isn't allowed."""
+        origin = http.header(scope, b"origin")
+        if origin is None:
+            return
+        host = (http.header(scope, b"host") or b"").decode("latin-1")
+        if not self.allowed_origin(origin.decode("latin-1"), host, cookies):
+            raise Forbidden(
+                f"pages from {origin.decode('latin-1')[:80]!r} are not allowed; add the origin to "
+                "allowed_origins",
+                field="Origin",
+            )
+
+
+def address_of(scope: Any) -> str:
+    """The peer's address ('' where there is none, as on a Unix socket)."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""

@@ -1,0 +1,159 @@
+"""Long-poll: all that waits in one answer, with the cursor for the next one."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import HTTPConnection
+
+from tricast.errors import TricastError
+from tricast.hub.caller import Caller
+from tricast.hub.gate import Grant
+from tricast.hub.poll import Answer
+from tricast.transports import direct, http
+from tricast.transports.door import Door, address_of
+from tricast.transports.query import Query, parse
+from tricast.wire.start import LATEST, Start
+
+# Headers that the ordinary path has something to do for.
+_NEEDS_MORE = frozenset(
+    (b"origin", b"cookie", b"last-event-id", b"x-forwarded-for", b"x-forwarded-proto", b"forwarded")
+)
+
+
+def poll_now(door: Door, scope: Any, way: direct.DirectRequest) -> bool:
+    """Open a poll without a task, if nothing about it has to be waited for.
+
+    False: nothing was done and the request must take the ordinary path (which is
+    also where every refusal is made).
+    """
+    if not door.is_synchronous:
+        return False
+    for name, value in scope["headers"]:
+        if name in _NEEDS_MORE or (name == b"accept" and b"text/event-stream" in value.lower()):
+            return False
+    try:
+        door.hub.check_open()
+        query, start = parse(scope["query_string"])
+        if query.transport not in (None, "poll") or not query.subscription.patterns:
+            return False
+        start = start or LATEST
+        if not door.hub.is_resolved(start):
+            return False
+        grant = door.gate(HTTPConnection(scope))
+        if not isinstance(grant, Grant):
+            return False
+        grant.check_subscribe(query.subscription.patterns)
+        caller = Caller(grant, "poll", address_of(scope))
+        door.admit(caller)
+    except TricastError:
+        return False
+    _park(door, scope, way, caller, query, start, ())
+    return True
+
+
+def _park(
+    door: Door,
+    scope: Any,
+    way: direct.DirectRequest,
+    caller: Caller,
+    query: Query,
+    start: Start | int,
+    cors: http.Headers,
+) -> None:
+    next_link = link_of(scope, query)
+    alive = http.keeps_alive(scope)
+
+    def respond(answer: Answer) -> None:
+        way.respond(_poll_response(answer, next_link, cors, alive))
+
+    poll = door.hub.poll(
+        respond,
+        caller=caller,
+        subscription=query.subscription,
+        start=start,
+        limit=query.limit,
+        timeout_s=query.timeout_s,
+    )
+    if not poll.answered:
+        way.park(poll.lost)
+
+
+async def poll(
+    door: Door,
+    scope: Any,
+    receive: Any,
+    send: Any,
+    caller: Caller,
+    query: Query,
+    start: Start | int,
+    cors: http.Headers,
+) -> None:
+    """Wait and answer; on the direct path no task waits."""
+    way = direct.of(scope)
+    if way is not None:
+        _park(door, scope, way, caller, query, start, cors)
+        return
+    waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+    parked = door.hub.poll(
+        lambda answer: None if waiting.done() else waiting.set_result(answer),
+        caller=caller,
+        subscription=query.subscription,
+        start=start,
+        limit=query.limit,
+        timeout_s=query.timeout_s,
+    )
+    gone = asyncio.ensure_future(_until_gone(receive))
+    try:
+        await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            status, headers, body = _poll_parts(waiting.result(), link_of(scope, query), cors)
+            await http.reply(scope, send, status, headers, body)
+    finally:
+        parked.lost()
+        gone.cancel()
+
+
+def link_of(scope: Any, query: Query) -> bytes:
+    """The beginning of the `Link` to the next poll; the cursor follows."""
+    return _link(scope["path"], query.rest)
+
+
+@lru_cache(maxsize=4096)
+def _link(path: str, rest: str) -> bytes:
+    return f"<{quote(path)}?{rest}&cursor=".encode()
+
+
+async def _until_gone(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _poll_parts(answer: Answer, next_link: bytes, cors: http.Headers) -> tuple[int, http.Headers, bytes]:
+    if answer.problem is not None:
+        headers = (http.PROBLEM, http.NO_STORE, *cors)
+        return answer.problem.status, headers, answer.problem.problem_json()
+    cursor = answer.cursor.encode()
+    link = b'%b%b>; rel="next"' % (next_link, cursor)
+    headers = (http.JSON, http.NO_STORE, (b"tricast-cursor", cursor), (b"link", link), *cors)
+    return 200, headers, answer.body
+
+
+_POLL_HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: no-store\r\n"
+    b'tricast-cursor: %b\r\nlink: %b%b>; rel="next"\r\ncontent-length: %d\r\n\r\n'
+)
+
+
+def _poll_response(answer: Answer, next_link: bytes, cors: http.Headers, alive: bool) -> bytes:
+    if answer.problem is None and not cors and alive:
+        cursor, body = answer.cursor.encode(), answer.body
+        return _POLL_HEAD % (cursor, next_link, cursor, len(body)) + body
+    status, headers, body = _poll_parts(answer, next_link, cors)
+    headers = (*headers, (b"content-length", b"%d" % len(body)))
+    if not alive:
+        headers = (*headers, (b"connection", b"close"))
+    return http.head(status, headers) + body

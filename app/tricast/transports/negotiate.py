@@ -1,0 +1,64 @@
+"""`GET /v1/events`: one URL, and the request chooses the transport."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tricast.errors import BadRequest, TooMany, TricastError, Unavailable
+from tricast.transports import http, longpoll, sse
+from tricast.transports.door import Door
+from tricast.transports.query import Query, TransportName, parse
+from tricast.wire.start import LATEST, Start
+
+
+def negotiate(scope: Any, query: Query) -> TransportName:
+    """Which transport an HTTP request asks for."""
+    if query.transport == "websocket":
+        raise BadRequest("transport 'websocket' needs a WebSocket handshake", field="transport")
+    if query.transport is not None:
+        return query.transport
+    accept = http.header(scope, b"accept")
+    return "sse" if accept is not None and b"text/event-stream" in accept.lower() else "poll"
+
+
+def start_of(scope: Any, start: Start | None) -> Start:
+    """`Last-Event-ID` wins over `cursor=`."""
+    last = http.header(scope, b"last-event-id")
+    if last:
+        return Start.last_event_id(last.decode("utf-8", "replace"))
+    return start or LATEST
+
+
+async def subscribe(door: Door, scope: Any, receive: Any, send: Any) -> None:
+    """Answer `GET` or `HEAD` by SSE or long-poll."""
+    cors = http.cors(scope, door.allowed_origin)
+    chosen: TransportName = "poll"
+    try:
+        query, given = parse(scope["query_string"])
+        chosen = negotiate(scope, query)
+        if not query.subscription.patterns:
+            raise BadRequest(
+                "topic is missing; add ?topic=app/name, or a pattern such as topic=app/**", field="topic"
+            )
+        caller = await door.caller(scope, chosen)
+        await door.hub.may_subscribe(caller, query.subscription)
+        start = await door.hub.resolve(start_of(scope, given), query.subscription)
+        if scope["method"] == "GET":
+            door.admit(caller)
+    except (TooMany, Unavailable) as problem:
+        if chosen == "sse" and scope["method"] == "GET":
+            await sse.turn_away(scope, send, problem, cors)
+        else:
+            await http.refuse(scope, send, problem, cors)
+        return
+    except TricastError as problem:
+        await http.refuse(scope, send, problem, cors)
+        return
+    if scope["method"] == "HEAD":
+        kind = b"text/event-stream" if chosen == "sse" else b"application/json"
+        cursor = (b"tricast-cursor", door.hub.position.encode())
+        await http.reply(scope, send, 200, ((b"content-type", kind), http.NO_STORE, cursor, *cors))
+    elif chosen == "sse":
+        await sse.stream(door, scope, receive, send, caller, query.subscription, start, cors)
+    else:
+        await longpoll.poll(door, scope, receive, send, caller, query, start, cors)
