@@ -900,6 +900,16 @@ async def test_a_row_that_was_trimmed_shows_in_the_bounds_of_its_page(shelf: She
         await asyncio.gather(check("shop/**"), check("shop/3"), trim())
 
 
+async def test_leaving_waits_for_the_step_of_trimming(shelf: Shelf) -> None:
+    async with shelf.log() as log:
+        await log.append(unit(*(made() for _ in range(500))))
+        trimming = asyncio.create_task(log.trim(SHOP, Retention(events=100)))
+        await asyncio.sleep(0)
+    assert await trimming == 400
+    async with shelf.log() as log:
+        assert len(await read_all(log)) == 100
+
+
 async def test_trimming_beside_appends_loses_nothing_that_is_kept(shelf: Shelf) -> None:
     async with shelf.log() as log:
 

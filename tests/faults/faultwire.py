@@ -131,7 +131,7 @@ class Wire:
     async def answer(self) -> Answer:
         """The next response, whose body must have a length."""
         answer = await self.head()
-        if answer.status != 100:
+        if answer.status not in (100, 204):
             answer.body = await self.exactly(int(answer.headers["content-length"]))
         return answer
 

@@ -244,5 +244,3 @@ async def test_a_reader_that_is_a_little_slow_still_gets_its_goodbye(server: Fau
         assert found[-1].data["reason"] == "draining"
         stream.close()
     assert await _exit(server) == 0
-
-

@@ -158,9 +158,7 @@ async def test_twenty_kills_under_load_lose_nothing_that_was_acknowledged(server
             log = [(offset_of(e["cursor"]), e["id"]) for e in await history(server.port, "demo/**")]
             found = {id: offset for offset, id in log}
             assert {id: found.get(id) for id in told} == told
-            await _check_cursors(
-                server, {transport: sorted(given) for transport in ("poll", *STREAMS)}, log
-            )
+            await _check_cursors(server, {transport: sorted(given) for transport in ("poll", *STREAMS)}, log)
         for task in tasks[: len(publishers)]:
             task.cancel()
         await asyncio.wait(tasks[: len(publishers)])

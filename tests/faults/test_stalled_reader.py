@@ -113,7 +113,9 @@ async def test_a_reader_that_stops_costs_less_than_a_megabyte_and_gets_everythin
         resident, kernel = await _memory(server)
 
         stalled = [
-            await kind.subscribe(server.port, "demo/large") for kind in STREAMS.values() for _ in range(STALLED)
+            await kind.subscribe(server.port, "demo/large")
+            for kind in STREAMS.values()
+            for _ in range(STALLED)
         ]
         for stream in stalled:
             await live(stream)

@@ -232,9 +232,7 @@ def _failing_writes(server: FaultServer) -> Iterator[None]:
     try:
         yield
     finally:
-        resource.prlimit(
-            server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-        )
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 @pytest.mark.parametrize("fault", ["read-only file", "failing writes"])

@@ -21,6 +21,7 @@ from tricast.log.base import Log
 from tricast.server.runner import config_of
 from tricast.settings import Settings
 from tricast.transports.door import Door
+from tricast.transports.longpoll import poll_now
 
 Path_ = Literal["direct", "portable"]
 ANYONE = Grant(subject="anyone", subscribe=("**",), publish=("**",))
@@ -41,7 +42,12 @@ class App:
 
     def __init__(self, door: Door, settings: Settings) -> None:
         self.settings = settings
+        self._door = door
         self._events = EventsEndpoint(door)
+
+    def poll_now(self, scope: Any, way: Any) -> bool:
+        """As the service does: a long-poll without a task."""
+        return poll_now(self._door, scope, way)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":

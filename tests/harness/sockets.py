@@ -7,7 +7,7 @@ import socket
 import struct
 from typing import Self
 
-PATIENCE_S = 20.0
+PATIENCE_S = 3.0
 
 
 def patience() -> asyncio.Timeout:

@@ -23,8 +23,8 @@ RETRY_CONNECT_S = 5.0
 class LimitOptions:
     """Limits; 0 turns one off. Rates are per second, with a burst on top of nothing used."""
 
-    publishes_per_s: float = 20_000
-    publishes_burst: int = 100_000
+    publishes_per_s: float = 100_000
+    publishes_burst: int = 200_000
     connects_per_s: float = 500
     connects_burst: int = 20_000
     connections_per_subject: int = 20_000

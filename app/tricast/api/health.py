@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from tricast.api.admin import problem_response
 from tricast.errors import TricastError
 from tricast.hub.hub import Hub
 
+_PAGE_HEADERS: Final = {
+    "cache-control": "no-cache",
+    "content-security-policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
 
-def health_routes(hub: Hub, version: str) -> list[Route]:
+
+def health_routes(hub: Hub, version: str, static: Path) -> list[Route]:
     """`/healthz` (the process answers), `/readyz` (log and fan-out work), `/` (what this is)."""
 
     async def healthz(_: Request) -> Response:
@@ -27,7 +35,9 @@ def health_routes(hub: Hub, version: str) -> list[Route]:
             return problem_response(problem)
         return _json({"status": "ready", "cursor": hub.position})
 
-    async def index(_: Request) -> Response:
+    async def index(request: Request) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return FileResponse(static / "index.html", headers=_PAGE_HEADERS)
         return _json(
             {
                 "name": "tricast",

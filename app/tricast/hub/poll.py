@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tricast.cursor import ResetReason
-from tricast.errors import TricastError
+from tricast.errors import TricastError, Unavailable
 from tricast.event import Event
 from tricast.hub.caller import Caller
 from tricast.hub.fanout import Fanout, Group
@@ -249,7 +249,7 @@ class PollDesks:
             self._flushed.popitem(last=False)
         shared: dict[tuple[int, int], Answer] = {}
         for poll in polls:
-            if poll.answered:
+            if poll.answered or poll.task is not None:  # (one who reads the log takes these too)
                 continue
             start = max(poll.position, hit)
             answer = shared.get((start, poll.limit))
@@ -289,7 +289,7 @@ class PollDesks:
 
     def expire(self, poll: Poll) -> None:
         """Answer without events, at a position that is safe."""
-        clean = poll.desk is not None and poll.desk.first_hit is None
+        clean = poll.desk is not None and poll.desk.first_hit is None and poll.task is None
         self._respond(poll, (), self._fanout.position if clean else poll.position)
 
     def _respond(self, poll: Poll, events: Sequence[Event], position: int) -> None:
@@ -300,11 +300,12 @@ class PollDesks:
         try:
             events: list[Event] = []
             size = 0
+            position = poll.position  # the poll's own stays where it is until these events are sent
             for _ in range(_MAX_LOADS):
                 target = self._fanout.position
-                if poll.position >= target:
+                if position >= target:
                     break
-                span = await self._next_span(poll, target)
+                span = await self._next_span(poll, position, target)
                 if poll.answered:
                     return
                 if isinstance(span, Trimmed):
@@ -315,31 +316,37 @@ class PollDesks:
                 room = poll.limit - len(events)
                 if len(span.events) > room:
                     events.extend(span.events[:room])
-                    poll.position = events[-1].offset or poll.position
+                    position = events[-1].offset or position
                     break
                 if events and size + span.size > MAX_ANSWER_BYTES:
                     break
                 events.extend(span.events)
                 size += span.size
-                poll.position = span.scanned
+                position = span.scanned
                 if len(events) >= poll.limit:
                     break
             poll.task = None
-            if events or timeout_s == 0 or poll.position < self._fanout.position:
-                self._respond(poll, events, poll.position)
+            if events or timeout_s == 0 or position < self._fanout.position:
+                self._respond(poll, events, position)
             else:
+                poll.position = position
                 self._park(poll, timeout_s, hit=None)
         except TricastError as error:
-            if not poll.answered:
-                answer = Answer(poll.position, self._bounds().cursor(poll.position), problem=error)
-                poll.answer(answer)
+            self._fail(poll, error)
+        except Exception:  # noqa: BLE001
+            _log.exception("a poll's reading failed")
+            self._fail(poll, Unavailable("the log could not be read; the server's log says why"))
 
-    async def _next_span(self, poll: Poll, target: int) -> Span | Trimmed:
+    def _fail(self, poll: Poll, problem: TricastError) -> None:
+        if not poll.answered:
+            poll.answer(Answer(poll.position, self._bounds().cursor(poll.position), problem=problem))
+
+    async def _next_span(self, poll: Poll, position: int, target: int) -> Span | Trimmed:
         history = self._fanout.history
-        found = history.find(poll.position, target, poll.subscription, waiver=poll.waiver)
+        found = history.find(position, target, poll.subscription, waiver=poll.waiver)
         if found is not None:
             return found
-        return await history.load(poll.position, target, poll.subscription, poll.waiver)
+        return await history.load(position, target, poll.subscription, poll.waiver)
 
     def reset(self, poll: Poll, reason: ResetReason) -> None:
         """Answer at once that the cursor can't be served; the next poll goes on from fan-out's."""

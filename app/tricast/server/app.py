@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import Match, Mount
+from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+import tricast
 from tricast.access.access import Access, AccessOptions
 from tricast.access.limits import LimitOptions
 from tricast.api.admin import admin_routes, problem_response
+from tricast.api.documents import document_routes
 from tricast.api.events import EventsEndpoint
 from tricast.api.health import health_routes
 from tricast.api.metrics import metrics_routes
@@ -40,6 +44,13 @@ def package_version() -> str:
         return "0+unknown"
 
 
+def static_folder() -> Path:
+    """The pages: inside the package in a wheel, beside `app/` in a checkout."""
+    package = Path(tricast.__file__).parent
+    inside = package / "_static"
+    return inside if inside.is_dir() else package.parents[1] / "static"
+
+
 class Service:
     """An ASGI application: `/v1/events` in front, everything else by Starlette's router."""
 
@@ -56,8 +67,10 @@ class Service:
         self._router = Starlette(
             routes=[
                 *admin_routes(self.access),
-                *health_routes(self.hub, package_version()),
+                *health_routes(self.hub, package_version(), static_folder()),
                 *metrics_routes(self.door),
+                *document_routes(package_version()),
+                Mount("/static", StaticFiles(directory=static_folder())),
             ],
             exception_handlers={HTTPException: _http_problem, Exception: _failure},
             lifespan=self._lifespan,

@@ -208,13 +208,13 @@ class HttpProtocol(HttpToolsProtocol):
         if self._poll_now is not None and self.url.startswith(_EVENTS) and self._parks():
             return
         before = self.cycle
-        parked = self._parked is not None
-        if parked:
+        if self._parked is not None:
             # Pipelined in one segment with a poll that waits: queued, so that the poll's answer comes first.
-            before.response_complete = False
-        super().on_headers_complete()
-        if parked:
-            before.response_complete = True
+            complete, before.response_complete = before.response_complete, False
+            super().on_headers_complete()
+            before.response_complete = complete
+        else:
+            super().on_headers_complete()
         cycle = self.cycle
         if cycle is not before:
             cast(Any, self.scope)["extensions"] = {EXTENSION: RequestWriter(self, cycle)}

@@ -91,8 +91,9 @@ class _Stream(asyncio.Protocol):
             self._sink.drained()
 
     def shutdown(self) -> None:
-        """uvicorn's request to end: the hub has said goodbye before, so only stragglers come here."""
-        self.abort()
+        """uvicorn's request to end; a goodbye that is on its way to a slow reader may still arrive."""
+        if not self._ended:
+            self.abort()
 
 
 class EventStream(_Stream):

@@ -125,12 +125,12 @@ class Settings(BaseSettings):
         le=64 * 2**20,
     )
     publish_rate: Rate = _setting(
-        20_000.0,
+        100_000.0,
         "Events a second that one key, token or (without either) address may publish.",
         allowed="a number above 0, or off",
     )
     publish_burst: int = _setting(
-        100_000,
+        200_000,
         "Events that it may publish at once before `publish_rate` holds.",
         allowed="a whole number above 0",
         gt=0,

@@ -6,19 +6,21 @@ import base64
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import orjson
 
 from tricast.errors import BadRequest, Forbidden
-from tricast.event import MAX_DEPTH, MAX_EVENT_BYTES, Draft, check_attribute, draft
+from tricast.event import DEFAULT_TYPE, MAX_DEPTH, MAX_EVENT_BYTES, Draft, check_attribute, draft, plain
 from tricast.pattern import SYSTEM_APP
 
 MAX_BATCH = 1000
 MAX_KEY_CHARS = 250  # in a batch each event's id is the key and its place
 _CORE = {"id", "source", "type", "topic", "subject", "time", "datacontenttype", "data_base64"}
 _IGNORED = {"specversion", "cursor", "data"}
+_PLAIN = {"topic", "type", "data"}
 _NOT_EXTENSIONS = _CORE | _IGNORED
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
@@ -67,7 +69,22 @@ def drafts_of(body: Any, edge: Edge) -> list[Draft]:
     return drafts
 
 
-def _draft(item: Mapping[str, Any], edge: Edge, key: str | None) -> Draft:
+def _draft(item: dict[str, Any], edge: Edge, key: str | None) -> Draft:
+    if key is None and item.keys() <= _PLAIN:
+        topic, type_ = item.get("topic"), item.get("type", DEFAULT_TYPE)
+        if isinstance(topic, str) and isinstance(type_, str):
+            reserved(topic, type_)
+            return plain(
+                topic,
+                item.get("data"),
+                source=edge.source(topic),
+                type=type_,
+                max_event_bytes=edge.max_event_bytes,
+            )
+    return _full(item, edge, key)
+
+
+def _full(item: dict[str, Any], edge: Edge, key: str | None) -> Draft:
     if item.get("specversion", "1.0") != "1.0":
         raise BadRequest(f"specversion {str(item['specversion'])[:20]!r} must be '1.0'", field="specversion")
     for name in _CORE:
@@ -80,7 +97,9 @@ def _draft(item: Mapping[str, Any], edge: Edge, key: str | None) -> Draft:
             'topic is missing; give it in the event ({"topic": …, "data": …}) or as ?topic=',
             field="topic",
         )
-    type_ = item.get("type") or "message"
+    type_ = item.get("type")
+    if type_ is None:
+        type_ = DEFAULT_TYPE
     reserved(topic, type_)
     if "data" in item and item.get("data_base64") is not None:
         raise BadRequest("data and data_base64 can not both be given", field="data_base64")
@@ -125,6 +144,7 @@ def key_of(values: Sequence[bytes]) -> str | None:
     return key
 
 
+@lru_cache(maxsize=16_384)
 def reserved(topic: str, type: str) -> None:
     """Raises Forbidden for types, topics and apps that are tricast's own (DELIVERY.md 20)."""
     if type.startswith(("tricast.", "presence.")):

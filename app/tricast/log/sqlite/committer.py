@@ -147,7 +147,13 @@ class Committer:
             forget = (2 * self._ids_put, self._last_ms - IDEMPOTENCY_WINDOW_MS)
             self._ids_put = 0
         self._doubtful = written
-        store.commit(commit, epoch=None if self._began else epochs[-1], count=count, forget=forget)
+        epoch = None if self._began else epochs[-1]
+        try:
+            store.commit(commit, epoch=epoch, count=count, forget=forget)
+        except sqlite3.Error as error:
+            if not (self._is_full(error) and self._is_unchanged()):
+                raise
+            store.commit(commit, epoch=epoch, count=count, forget=forget)  # in an emptied write-ahead log
         self._totals.count_all(summary)
         if count is None:
             self._uncounted.count_all(summary)
@@ -236,7 +242,7 @@ class Committer:
             store.checkpoint(truncate=truncate, wait_ms=TRUNCATE_WAIT_MS if truncate else 0)
 
     def _recover(self, error: Exception) -> Callable[[], TricastError]:
-        """After a failed transaction: what those who wait are told. The file is opened again."""
+        """After a failed transaction: what those who wait are told."""
         if not self._failing:
             self._failing = True
             _logger.error("the log %s can not be written: %s", self._path, error)
@@ -246,9 +252,7 @@ class Committer:
                 f"the disk that holds the log {self._path.name} is full; nothing was written. "
                 "Make room or keep less, then repeat the request"
             )
-        self._close_store()
-        with suppress(sqlite3.Error, Unavailable):
-            self._open()
+        self._close_store()  # to be opened again, and looked into, by whoever comes next
         return lambda: Unavailable(
             f"the log could not be written ({error}); repeat the same request, with the same id"
         )
@@ -262,7 +266,8 @@ class Committer:
         return False
 
     def _is_unchanged(self) -> bool:
-        """Whether the file is known not to have what was tried. Leaves the failed transaction."""
+        """Whether the file is known not to have what was tried. Leaves the failed transaction, and
+        empties the write-ahead log if that can be done: the room it takes is the log's own."""
         store = self._store
         if store is None:
             return False

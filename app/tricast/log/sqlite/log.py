@@ -75,7 +75,7 @@ class SQLiteLog:
         self._bounds = Bounds(state.head, state.epochs, MappingProxyType(state.floors))
         self._topics = Topics()
         self._topics.update(state.topics)
-        self._searched: dict[RetentionClass, int] = {}
+        self._searched = dict(state.floors)  # up to there a class has nothing left
         self._waiting = 0
         self._writer.start(self._committer, lock.release)
         try:
@@ -191,9 +191,11 @@ class SQLiteLog:
             if gone:
                 trim = Trim(cls, gone)
                 bounds = self.bounds()
-                floors = MappingProxyType({**bounds.floors, cls: trim.floor})
+                mark = max(trim.floor, bounds.floors.get(cls, 0))
+                floors = MappingProxyType({**bounds.floors, cls: mark})
                 self._bounds = Bounds(bounds.head, bounds.epochs, floors)
                 await self._writer.call(partial(self._committer.trim, trim))
+                self._searched[cls] = trim.floor
                 for held in gone:
                     self._topics.forget(held.topic, held.offset)
             return len(gone)
@@ -210,7 +212,7 @@ class SQLiteLog:
             stop = bounds.head
         elif keep.age_s is not None and events:
             stop = await self._reader.seek(int(now_ms - keep.age_s * 1000), bounds.head)
-        searched = max(self._searched.get(cls, 0), bounds.floors.get(cls, 0))
+        searched = self._searched.get(cls, 0)
         while searched < stop:
             upto = min(searched + _SCAN_WINDOW, stop)
             oldest = await self._reader.oldest(cls, searched, upto)

@@ -68,6 +68,7 @@ class Reader:
             await db.execute_fetchall("PRAGMA mmap_size = 0")
             await db.execute_fetchall("PRAGMA query_only = 1")
             await db.execute_fetchall("PRAGMA wal_autocheckpoint = 0")
+            await db.execute_fetchall("SELECT upto FROM counted")  # what opens lazily, opens now
         self._turn = cycle(self._pool)
 
     async def close(self) -> None:

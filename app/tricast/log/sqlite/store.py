@@ -156,8 +156,13 @@ class Store:
         self._transact(_count(summary, upto))
 
     def probe(self) -> None:
-        """A transaction that changes nothing. Raises if the file can't be written."""
-        self._db.execute("UPDATE counted SET upto = upto")
+        """A transaction that writes, and changes nothing. Raises if the file can't be written."""
+        self._transact(
+            [
+                (f"{_IDS} (0, 0, '', '', '', x'')", ()),
+                ("DELETE FROM idempotency WHERE offset = 0", ()),
+            ]
+        )
 
     def trim(self, trim: Trim, *, count: Summary, head: int) -> None:
         """Take the events away, raise the mark, and store the counts that were put off."""
