@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import quote
@@ -318,6 +319,26 @@ def masked(opcode: int, data: bytes) -> bytes:
 Stream = Sse | WebSocket
 STREAMS: dict[str, type[Sse] | type[WebSocket]] = {"sse": Sse, "websocket": WebSocket}
 TRANSPORTS = ("sse", "websocket", "poll")
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until something holds that nobody tells of: what a process prints, what tasks have counted."""
+    async with asyncio.timeout(WAIT_S):
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def counted(port: int, metric: str, label: str, count: int) -> None:
+    """Wait until the server's `metric` for `label` is `count`."""
+    line = re.compile(rf'^{metric}{{\w+="{label}"}} {count}(\.0)?$', re.MULTILINE)
+    async with asyncio.timeout(WAIT_S), await Wire.open(port) as wire:
+        while not line.search((await wire.request("GET", "/metrics")).body.decode()):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+async def connected(port: int, transport: str, count: int) -> None:
+    """Wait until the server has `count` open connections of `transport`."""
+    await counted(port, "tricast_connections", transport, count)
 
 
 def offset_of(cursor: str) -> int:

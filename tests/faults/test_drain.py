@@ -18,6 +18,8 @@ from faultwire import (
     Stream,
     WebSocket,
     Wire,
+    connected,
+    eventually,
     handshake,
     history,
     live,
@@ -56,16 +58,8 @@ async def _park(server: FaultServer, count: int, topic: str) -> list[asyncio.Tas
             return await wire.poll(topic, cursor, timeout=60)
 
     polls = [asyncio.create_task(poll()) for _ in range(count)]
-    await _counted(server, "poll", count)
+    await connected(server.port, "poll", count)
     return polls
-
-
-async def _counted(server: FaultServer, transport: str, count: int) -> None:
-    """Wait until the server counts `count` connections of `transport`."""
-    async with asyncio.timeout(WAIT_S), await Wire.open(server.port) as wire:
-        line = f'tricast_connections{{transport="{transport}"}} {count}.0'
-        while line not in (await wire.request("GET", "/metrics")).body.decode():
-            await asyncio.sleep(0.02)
 
 
 async def _farewell(stream: Stream) -> list[Message]:
@@ -139,9 +133,7 @@ async def test_sigterm_says_goodbye_to_a_thousand_streams_and_exits_within_five_
     acknowledged: dict[str, int] = {}
     publishers = [asyncio.create_task(_publish(server, f"p{n}", acknowledged)) for n in range(4)]
     farewells = [asyncio.create_task(_farewell(stream)) for stream in (*streams, *busy)]
-    async with asyncio.timeout(WAIT_S):
-        while len(acknowledged) < 200:
-            await asyncio.sleep(0.01)
+    await eventually(lambda: len(acknowledged) >= 200)
 
     began = time.monotonic()
     server.signal(signal.SIGTERM)
@@ -212,9 +204,7 @@ async def _patiently(server: FaultServer) -> None:
 
 async def _again(server: FaultServer) -> None:
     """The second signal, once the first was taken."""
-    async with asyncio.timeout(WAIT_S):
-        while "saying goodbye" not in server.errors():
-            await asyncio.sleep(0.01)
+    await eventually(lambda: "saying goodbye" in server.errors())
     server.signal(signal.SIGTERM)
 
 
@@ -236,9 +226,7 @@ async def test_a_reader_that_is_a_little_slow_still_gets_its_goodbye(server: Fau
     server.start()
     stalled = await _stall(server)
     server.signal(signal.SIGTERM)
-    async with asyncio.timeout(WAIT_S):
-        while "saying goodbye" not in server.errors():
-            await asyncio.sleep(0.01)
+    await eventually(lambda: "saying goodbye" in server.errors())
     for stream in stalled:
         found = [message async for message in messages(stream, "tricast.goodbye")]
         assert found[-1].data["reason"] == "draining"

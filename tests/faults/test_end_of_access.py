@@ -35,8 +35,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultServer]:
     """A server that asks for credentials; `key` is the one that it printed at its first start."""
     path = tmp_path_factory.mktemp("guarded")
     server = FaultServer(path / "data", path / "stderr")
-    server.start(dev=False, heartbeat_s="200ms")
     try:
+        server.start(dev=False, heartbeat_s="200ms")
         yield server
     finally:
         server.kill()

@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 
 import pytest
 from faultserver import FaultServer
-from faultwire import STREAMS, WAIT_S, Gone, Stream, WebSocket, Wire, live, offset_of
+from faultwire import STREAMS, WAIT_S, Gone, Stream, WebSocket, Wire, connected, counted, live, offset_of
 
 HEARTBEAT_S = 0.3
-
-
-async def counted(server: FaultServer, name: str, label: str, count: int) -> None:
-    """Wait until the metric `name` with `label` is `count`."""
-    async with asyncio.timeout(WAIT_S), await Wire.open(server.port) as wire:
-        while True:
-            text = (await wire.request("GET", "/metrics")).body.decode()
-            found = re.search(rf'^{name}{{\w+="{label}"}} ([\d.]+)$', text, re.MULTILINE)
-            assert found, (name, label)
-            if float(found[1]) == count:
-                return
-            await asyncio.sleep(0.05)
 
 
 async def _beats(socket: WebSocket, most: int) -> int:
@@ -51,7 +38,7 @@ async def test_a_websocket_that_answers_no_ping_is_gone_after_two_beats(server: 
     assert dead.code is None
     assert time.monotonic() - began > HEARTBEAT_S
     assert await outliving == 7
-    await counted(server, "tricast_connections", "websocket", 1)
+    await connected(server.port, "websocket", 1)
     for stream in (dead, alive):
         stream.close()
 
@@ -67,10 +54,10 @@ async def test_a_socket_that_takes_no_byte_is_dropped_after_the_limit_and_its_cu
     async with await Wire.open(server.port) as wire:
         for _ in range(8):
             assert (await wire.publish({"topic": "demo/large", "data": "x" * 200_000})).status == 201
-        await counted(server, "tricast_subscribers", "lagging", len(streams))
-        await counted(server, "tricast_subscribers", "lagging", 0)
-        await counted(server, "tricast_connections", "sse", 0)
-        await counted(server, "tricast_connections", "websocket", 0)
+        await counted(server.port, "tricast_subscribers", "lagging", len(streams))
+        await counted(server.port, "tricast_subscribers", "lagging", 0)
+        await connected(server.port, "sse", 0)
+        await connected(server.port, "websocket", 0)
     for stream in streams:
         assert len(await stream.ended()) < 400_000
         stream.close()
@@ -92,14 +79,14 @@ async def test_a_slow_socket_that_takes_a_little_now_and_then_is_kept(server: Fa
     async with await Wire.open(server.port) as wire:
         for _ in range(8):
             assert (await wire.publish({"topic": "demo/large", "data": "x" * 200_000})).status == 201
-        await counted(server, "tricast_subscribers", "lagging", len(streams))
+        await counted(server.port, "tricast_subscribers", "lagging", len(streams))
         # For longer than the limit: as much as a slow line takes in that time.
         ends = time.monotonic() + 4.0
         while time.monotonic() < ends:
             for stream in streams:
                 await stream.more()
             await asyncio.sleep(0.05)
-        await counted(server, "tricast_connections", "sse", 1)
+        await connected(server.port, "sse", 1)
     for stream in streams:
         got: list[int] = []
         while len(got) < 8:
@@ -115,9 +102,9 @@ async def test_a_client_that_vanishes_is_forgotten(server: FaultServer, transpor
     server.start()
     stream = await STREAMS[transport].subscribe(server.port, "demo/a")
     await live(stream)
-    await counted(server, "tricast_connections", transport, 1)
+    await connected(server.port, transport, 1)
     stream.reset()
-    await counted(server, "tricast_connections", transport, 0)
+    await connected(server.port, transport, 0)
     async with await Wire.open(server.port) as wire:
         assert (await wire.publish({"topic": "demo/a"})).status == 201
     assert "Traceback" not in server.errors()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 
 import pytest
 from faultserver import FaultServer
-from faultwire import EVENTS, WAIT_S, Answer, Gone, Sse, Wire, live, offset_of, request, target
-from test_half_open import counted
+from faultwire import EVENTS, WAIT_S, Answer, Gone, Sse, Wire, connected, live, offset_of, request, target
 
 BODY = b'{"topic":"demo/slow"}'
 
@@ -18,8 +18,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultServer]:
     """A server with short patience, for all tests of this file."""
     path = tmp_path_factory.mktemp("slow")
     server = FaultServer(path / "data", path / "stderr")
-    server.start(shortened="headers=1.5,body=1.5", heartbeat_s="10s")
     try:
+        server.start(shortened="headers=1.5,body=1.5", heartbeat_s="10s")
         yield server
     finally:
         server.kill()
@@ -79,13 +79,11 @@ async def test_a_head_that_is_too_large_is_refused_with_431(wire: Wire, shape: s
     await wire.send(start)
     filling = (b"y: z\r\n" * 200) if shape == "many headers" else b"z" * 1200
     sent = 0
-    try:
+    with suppress(Gone):
         while sent < 1_000_000:
             await wire.send(filling)
             sent += len(filling)
             await asyncio.sleep(0)
-    except Gone:
-        pass
     try:
         answer = await asyncio.wait_for(wire.answer(), WAIT_S)
     except Gone:
@@ -130,9 +128,9 @@ async def _parked(shared: FaultServer, wire: Wire, topic: str, **options: str) -
     """Park a poll; the cursor that it has."""
     async with await Wire.open(shared.port) as other:
         cursor: str = (await other.poll(topic, "latest", timeout=0)).json()["cursor"]
-    await counted(shared, "tricast_connections", "poll", 0)
+    await connected(shared.port, "poll", 0)
     await wire.send(request("GET", target(topic, cursor, timeout=30), **options))
-    await counted(shared, "tricast_connections", "poll", 1)
+    await connected(shared.port, "poll", 1)
     return cursor
 
 
@@ -153,7 +151,7 @@ async def test_a_parked_poll_whose_client_goes_away_is_forgotten(
         wire.reset()
     else:
         wire.close()
-    await counted(shared, "tricast_connections", "poll", 0)
+    await connected(shared.port, "poll", 0)
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
@@ -188,7 +186,7 @@ async def test_requests_behind_a_waiting_poll_are_answered_after_it_in_order(
         async with await Wire.open(shared.port) as other:
             cursor = (await other.poll("demo/first", "latest", timeout=0)).json()["cursor"]
         await wire.send(request("GET", target("demo/first", cursor, timeout=30)) + behind)
-        await counted(shared, "tricast_connections", "poll", 1)
+        await connected(shared.port, "poll", 1)
     else:
         await _parked(shared, wire, "demo/first")
         await wire.send(behind)
@@ -206,7 +204,7 @@ async def test_two_polls_in_one_segment_are_answered_one_after_the_other(
     async with await Wire.open(shared.port) as other:
         cursor = (await other.poll("demo/both", "latest", timeout=0)).json()["cursor"]
     await wire.send(request("GET", target("demo/both", cursor, timeout=30)) * 2)
-    await counted(shared, "tricast_connections", "poll", 1)
+    await connected(shared.port, "poll", 1)
     published = await _publish(shared, "demo/both")
     answers = [await asyncio.wait_for(wire.answer(), WAIT_S) for _ in range(2)]
     assert [a.json()["cursor"] for a in answers] == [published, published]
@@ -214,12 +212,10 @@ async def test_two_polls_in_one_segment_are_answered_one_after_the_other(
 
 async def test_too_much_behind_a_waiting_poll_ends_the_connection(shared: FaultServer, wire: Wire) -> None:
     await _parked(shared, wire, "demo/flooded")
-    try:
+    with suppress(Gone):
         await wire.send(request("GET", "/healthz") * 5000)
-    except Gone:
-        pass
     assert await wire.ended() == b""
-    await counted(shared, "tricast_connections", "poll", 0)
+    await connected(shared.port, "poll", 0)
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in one segment", "on the live stream"])
@@ -234,7 +230,7 @@ async def test_a_request_behind_an_event_stream_aborts_it(shared: FaultServer, t
         await wire.send(behind)
     async with wire:
         assert b'"status":"ok"' not in await asyncio.wait_for(wire.ended(), WAIT_S)
-    await counted(shared, "tricast_connections", "sse", 0)
+    await connected(shared.port, "sse", 0)
 
 
 async def test_an_http_1_0_client_gets_a_stream_that_ends_with_the_connection(shared: FaultServer) -> None:
@@ -275,5 +271,5 @@ async def test_a_request_that_asks_to_close_is_answered_and_closed(shared: Fault
 async def test_the_server_went_through_all_this_without_an_error(shared: FaultServer, wire: Wire) -> None:
     assert (await wire.request("GET", "/readyz")).status == 200
     for transport in ("sse", "websocket", "poll"):
-        await counted(shared, "tricast_connections", transport, 0)
+        await connected(shared.port, transport, 0)
     assert "Traceback" not in shared.errors(), shared.errors()

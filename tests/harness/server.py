@@ -21,7 +21,6 @@ from tricast.log.base import Log
 from tricast.server.runner import config_of
 from tricast.settings import Settings
 from tricast.transports.door import Door
-from tricast.transports.longpoll import poll_now
 
 Path_ = Literal["direct", "portable"]
 ANYONE = Grant(subject="anyone", subscribe=("**",), publish=("**",))
@@ -42,12 +41,7 @@ class App:
 
     def __init__(self, door: Door, settings: Settings) -> None:
         self.settings = settings
-        self._door = door
-        self._events = EventsEndpoint(door)
-
-    def poll_now(self, scope: Any, way: Any) -> bool:
-        """As the service does: a long-poll without a task."""
-        return poll_now(self._door, scope, way)
+        self.hot = EventsEndpoint(door)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -55,7 +49,7 @@ class App:
                 await send({"type": "lifespan.startup.complete"})
             await send({"type": "lifespan.shutdown.complete"})
         else:
-            await self._events(scope, receive, send)
+            await self.hot(scope, receive, send)
 
 
 class Server:

@@ -18,10 +18,13 @@ from tricast.errors import (
     TricastError,
     Unavailable,
 )
+from tricast.hub.caller import Caller
 from tricast.hub.gate import Gate
 from tricast.hub.hub import Hub
 from tricast.transports import http
+from tricast.transports.direct import DirectRequest
 from tricast.transports.door import Door
+from tricast.transports.longpoll import poll_now
 from tricast.transports.negotiate import subscribe
 from tricast.transports.publish import publish
 from tricast.transports.query import MAX_PARAMETERS, unreadable
@@ -54,10 +57,8 @@ class EventsEndpoint:
             else:
                 await self._not_allowed(scope, send)
         except Exception:  # noqa: BLE001
-            # What is our fault is logged here and told without a trace.
             _log.exception("%s /v1/events failed", scope.get("method"))
-            problem = Unavailable("the server failed to do this; the log says why", retry_after_s=1)
-            await http.refuse(scope, send, problem)
+            await http.refuse(scope, send, _failed())
 
     async def _not_allowed(self, scope: Any, send: Any) -> None:
         problem = MethodNotAllowed(f"{scope['method'][:20]} is not allowed here; use GET or POST")
@@ -69,17 +70,44 @@ class EventsEndpoint:
         try:
             caller = await door.caller(scope, "http")
             body = await _body(scope, receive, door.max_body_bytes)
-            raw = scope["query_string"]
-            query = _query(raw) if raw else {}
-            content_type = (http.header(scope, b"content-type") or b"").decode("latin-1")
-            keys = [value for name, value in scope["headers"] if name == b"idempotency-key"]
-            edge = Edge(caller.grant.source, key_of(keys), door.hub.options.max_event_bytes)
-            drafts = drafts_of(body_of(body, content_type, query, scope["headers"]), edge)
-            answer = await publish(door, caller, drafts)
+            answer = await self._append(scope, caller, body)
         except TricastError as problem:
             await http.refuse(scope, send, problem, cors)
-            return
-        await http.reply(scope, send, 201, (http.JSON, *cors), orjson.dumps(answer) + b"\n")
+        else:
+            await http.reply(scope, send, 201, (http.JSON, *cors), answer)
+
+    async def _append(self, scope: Any, caller: Caller, body: bytes) -> bytes:
+        raw = scope["query_string"]
+        query = _query(raw) if raw else {}
+        content_type = (http.header(scope, b"content-type") or b"").decode("latin-1")
+        keys = [value for name, value in scope["headers"] if name == b"idempotency-key"]
+        edge = Edge(caller.grant.source, key_of(keys), self._door.hub.options.max_event_bytes)
+        drafts = drafts_of(body_of(body, content_type, query, scope["headers"]), edge)
+        return orjson.dumps(await publish(self._door, caller, drafts)) + b"\n"
+
+    # The hot path: what server/direct.py asks before it makes a task, or with the body at hand.
+
+    def poll_now(self, scope: Any, way: DirectRequest) -> bool:
+        """Open a long-poll without a task, where nothing has to be waited for."""
+        return poll_now(self._door, scope, way)
+
+    async def publish_now(self, scope: Any, body: bytes) -> None:
+        """Publish a body that is there as a whole; answered by the writer in `scope`."""
+        try:
+            caller = await self._door.caller(scope, "http")
+            answer = await self._append(scope, caller, body)
+        except TricastError as problem:
+            await http.refuse(scope, None, problem)
+        except Exception:  # noqa: BLE001
+            _log.exception("POST /v1/events failed")
+            await http.refuse(scope, None, _failed())
+        else:
+            await http.reply(scope, None, 201, (http.JSON,), answer)
+
+
+def _failed() -> Unavailable:
+    """What a client is told of a fault of ours; the log has the trace."""
+    return Unavailable("the server failed to do this; the log says why", retry_after_s=1)
 
 
 async def _body(scope: Any, receive: Any, limit: int) -> bytes:

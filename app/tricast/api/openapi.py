@@ -22,7 +22,7 @@ _SUBSCRIBE = (
     "`Link`. A cursor that the log can't serve is answered at once with `reset`.\n\n"
     "**Event stream**: an event is a block of `id:` (its cursor) and `data:` (an `Event`); a control event "
     "has an `event:` line too, and `id:` where it has a cursor. `tricast.hello` comes first. A temporary "
-    "refusal (429, 503) is a 200 here, with a `tricast.goodbye` and the end, because EventSource would give up."
+    "refusal (429, 503) is a 200 here, with a `tricast.goodbye` and the end, or EventSource would give up."
 )
 _PUBLISH = (
     "One event, or a batch that is published as a whole. The body is one of:\n\n"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import signal
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -39,6 +41,8 @@ def serve(
     more: More = None,
 ) -> int:
     """Run the server until SIGTERM or Ctrl-C; then say goodbye to everybody and exit."""
+    # Until the server has its own: in a container we are process 1, which else ignores the signal.
+    signal.signal(signal.SIGTERM, _stop)
     settings = load(
         data=data,
         extra=parse_more(more),
@@ -55,3 +59,7 @@ def serve(
     from tricast.server.runner import serve as run
 
     return REFUSED if run(settings) else 0
+
+
+def _stop(signal_number: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(0)

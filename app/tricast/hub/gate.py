@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from tricast.errors import Forbidden
+from tricast.event import MAX_ATTRIBUTE_CHARS
 from tricast.pattern import Pattern, app_of
 
 
@@ -53,7 +54,7 @@ class Grant:
 
     def source(self, topic: str) -> str:
         """The CloudEvents source of what this caller publishes: `/<app>/<key or subject>`."""
-        return f"/{app_of(topic)}/{self.subject}"
+        return f"/{app_of(topic)}/{self.subject}"[:MAX_ATTRIBUTE_CHARS]
 
 
 @lru_cache(maxsize=16_384)

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Mount
+from starlette.routing import BaseRoute, Match, Mount
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -30,7 +30,6 @@ from tricast.hub.hub import Hub, HubOptions
 from tricast.log.base import Retention
 from tricast.settings import Settings
 from tricast.transports.door import Door
-from tricast.transports.longpoll import poll_now
 
 EVENTS_PATH = "/v1/events"
 _FORWARDED = frozenset((b"x-forwarded-for", b"x-forwarded-proto"))
@@ -61,7 +60,7 @@ class Service:
         self.root_key: str | None = None
         self._refusal: TricastError | None = None
         self.door = self._door()
-        self._events = EventsEndpoint(self.door)
+        self.hot = EventsEndpoint(self.door)
         trusted = list(settings.forwarded_allow_ips)
         self._forwarded: Any = ProxyHeadersMiddleware(self._serve, trusted_hosts=trusted)
         self._router = Starlette(
@@ -78,9 +77,10 @@ class Service:
         # A redirect would repeat whatever Host was sent.
         self._router.router.redirect_slashes = False
 
-    def poll_now(self, scope: Any, way: Any) -> bool:
-        """Open a long-poll without a task where nothing has to be waited for (see server/direct.py)."""
-        return poll_now(self.door, scope, way)
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Everything that is served besides `/v1/events`."""
+        return self._router.routes
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve; what a trusted proxy says of its client is believed, when it says something."""
@@ -94,7 +94,7 @@ class Service:
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
         elif scope["path"] == EVENTS_PATH:
-            await self._events(scope, receive, send)
+            await self.hot(scope, receive, send)
         elif scope["type"] == "websocket":
             # Browsers can't read a refused handshake, only a close code (DELIVERY.md 24).
             await receive()
@@ -188,7 +188,7 @@ async def _http_problem(request: Request, error: Exception) -> Response:
         method
         for route in request.app.routes
         if route.matches(request.scope)[0] is not Match.NONE
-        for method in route.methods
+        for method in getattr(route, "methods", ("GET", "HEAD"))
     }
     allowed = ", ".join(sorted(methods))
     refusal = problem_response(MethodNotAllowed(f"{request.method[:20]} is not allowed here; use {allowed}"))

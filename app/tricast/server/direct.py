@@ -22,7 +22,7 @@ from websockets.http11 import Request
 
 from tricast.errors import BadRequest, HeadTooLarge, TooSlow, TricastError
 from tricast.server.streams import EventStream, WebSocketStream, tune
-from tricast.transports.direct import EXTENSION
+from tricast.transports.direct import EXTENSION, HotPath
 from tricast.transports.http import refusal
 
 HEADERS_TIMEOUT_S: Final = 15.0
@@ -30,12 +30,24 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 _MAX_HELD_BYTES: Final = 64 * 1024
 _MAX_DROPPED_BYTES: Final = 16 * 1024 * 1024
 _PARTING_S: Final = 5.0
-_EVENTS: Final = b"/v1/events?"
+EVENTS_PATH: Final = b"/v1/events"
 
 _log = logging.getLogger("tricast.server")
 
-# Opens a poll without a task if it can: (scope, writer) → done?
-PollNow = Callable[[Any, Any], bool]
+# A publish with one of these, or with a larger body, takes the ordinary path.
+_NEEDS_MORE: Final = frozenset(
+    (
+        b"content-encoding",
+        b"cookie",
+        b"expect",
+        b"forwarded",
+        b"origin",
+        b"transfer-encoding",
+        b"x-forwarded-for",
+        b"x-forwarded-proto",
+    )
+)
+_SMALL_BODY_BYTES: Final = 64 * 1024
 
 
 class _Gone:
@@ -77,6 +89,17 @@ class ParkedCycle:
         self.disconnected = False
         self.response_started = self.response_complete = False
         self.message_event = _TOLD
+
+
+class PublishCycle(ParkedCycle):
+    """Stands where uvicorn's request cycle would be for a publish: collects the body, then is published."""
+
+    __slots__ = ("body", "more_body")
+
+    def __init__(self) -> None:
+        super().__init__(keep_alive=True)
+        self.body = b""
+        self.more_body = True
 
 
 class RequestWriter:
@@ -134,7 +157,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_body = False
         self._parting = False
         self._head_timer: asyncio.TimerHandle | None = None
-        self._poll_now: PollNow | None = getattr(self.config.app, "poll_now", None)
+        self._hot: HotPath | None = getattr(self.config.app, "hot", None)
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -146,7 +169,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _slow_head(self) -> None:
         self._head_timer = None
-        if self._in_body:
+        cycle: Any = self.cycle
+        if isinstance(cycle, PublishCycle) and cycle.more_body and not cycle.response_complete:
+            cycle.response_complete = True
+            self._refuse(TooSlow(f"the body did not arrive within {HEADERS_TIMEOUT_S:g} s", field="body"))
+        elif self._in_body:
             self.transport.close()
         elif not self.transport.is_closing():
             self._refuse(TooSlow(f"the request's head did not arrive within {HEADERS_TIMEOUT_S:g} s"))
@@ -183,6 +210,9 @@ class HttpProtocol(HttpToolsProtocol):
         heads = self._heads
         super().data_received(data)
         cycle = cast(Any, self.cycle)
+        if isinstance(cycle, PublishCycle) and cycle.more_body and not self.transport.is_closing():
+            self._await_head()  # its body is bounded in time as a head is
+            return
         idle = cycle is None or (cycle.response_complete and not self.pipeline)
         if self._heads == heads and idle and not self.transport.is_closing():
             self._head_bytes += len(data)
@@ -205,7 +235,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
-        if self._poll_now is not None and self.url.startswith(_EVENTS) and self._parks():
+        if self._hot is not None and self.url.startswith(EVENTS_PATH) and self._is_hot(self._hot):
             return
         before = self.cycle
         if self._parked is not None:
@@ -219,37 +249,71 @@ class HttpProtocol(HttpToolsProtocol):
         if cycle is not before:
             cast(Any, self.scope)["extensions"] = {EXTENSION: RequestWriter(self, cycle)}
 
+    def on_body(self, body: bytes) -> None:
+        cycle: Any = self.cycle
+        if not isinstance(cycle, PublishCycle):
+            super().on_body(body)
+        elif not cycle.response_complete:
+            cycle.body += body
+
     def on_message_complete(self) -> None:
         self._in_body = False
-        super().on_message_complete()
+        cycle: Any = self.cycle
+        if not isinstance(cycle, PublishCycle):
+            super().on_message_complete()
+        elif not cycle.response_complete:
+            cycle.more_body = False
+            assert self._hot is not None
+            task = self.loop.create_task(self._hot.publish_now(self.scope, cycle.body))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
 
-    def _parks(self) -> bool:
-        """Open the request as a parked poll, if it is one and its turn has come."""
+    def _is_hot(self, hot: HotPath) -> bool:
+        """Take a request past uvicorn: a poll or a publish like most, whose turn has come."""
         parser, before = self.parser, cast(Any, self.cycle)
-        if parser.get_method() != b"GET" or parser.should_upgrade() or b"#" in self.url:
+        path, _, query = self.url.partition(b"?")
+        if path != EVENTS_PATH or parser.should_upgrade() or parser.get_http_version() != "1.1":
             return False
         if (before is not None and not before.response_complete) or self.pipeline or self._parked:
             return False
-        http_version = parser.get_http_version()
-        path, _, query = self.url.partition(b"?")
-        self.scope |= {
-            "method": "GET",
-            "http_version": http_version,
-            "path": path.decode("ascii"),
-            "raw_path": path,
-            "query_string": query,
-        }
-        cycle = ParkedCycle(http_version != "1.0" and parser.should_keep_alive())
+        method = parser.get_method()
+        if b"#" in query or not parser.should_keep_alive():
+            return False
+        scope = cast(Any, self.scope)
+        scope.update(path="/v1/events", raw_path=path, query_string=query)
+        if method == b"GET":
+            return self._parks(hot, scope, before)
+        return method == b"POST" and self._collects(scope)
+
+    def _parks(self, hot: HotPath, scope: Any, before: Any) -> bool:
+        """Open the request as a parked poll."""
+        scope["method"] = "GET"
+        cycle = ParkedCycle(keep_alive=True)
         self.cycle = cast(Any, cycle)
         try:
-            assert self._poll_now is not None
-            if self._poll_now(self.scope, RequestWriter(self, cycle)):
+            if hot.poll_now(scope, RequestWriter(self, cycle)):
                 return True
         except Exception:  # noqa: BLE001
             _log.exception("a poll could not be parked")
         # Nothing was done: the ordinary path, and what it has to say about it.
         self.cycle = before
         return False
+
+    def _collects(self, scope: Any) -> bool:
+        """Collect the body of a publish, if it is small and nothing else is asked for."""
+        size = None
+        for name, value in self.headers:
+            if name in _NEEDS_MORE:
+                return False
+            if name == b"content-length":
+                size = int(value)  # the parser has checked it
+        if size is None or size > _SMALL_BODY_BYTES:
+            return False
+        cycle = PublishCycle()
+        self.cycle = cast(Any, cycle)
+        scope["method"] = "POST"
+        scope["extensions"] = {EXTENSION: RequestWriter(self, cycle)}
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._head_timer is not None:

@@ -30,6 +30,18 @@ class DirectRequest(Protocol):
         ...
 
 
+class HotPath(Protocol):
+    """What the server may ask of `/v1/events` before it makes a request of it."""
+
+    def poll_now(self, scope: Any, way: DirectRequest, /) -> bool:
+        """Open a poll at once, if it is one that nothing has to be waited for; False: nothing was done."""
+        ...
+
+    async def publish_now(self, scope: Any, body: bytes, /) -> None:
+        """Publish a body that is there as a whole, and answer by the way in `scope`."""
+        ...
+
+
 class DirectHandshake(Protocol):
     """One WebSocket handshake's way to its socket."""
 

@@ -15,7 +15,7 @@ from tricast.hub.gate import Grant
 from tricast.hub.poll import Answer
 from tricast.transports import direct, http
 from tricast.transports.door import Door, address_of
-from tricast.transports.query import Query, parse
+from tricast.transports.query import MAX_REMEMBERED_BYTES, Query, parse
 from tricast.wire.start import LATEST, Start
 
 # Headers that the ordinary path has something to do for.
@@ -119,7 +119,8 @@ async def poll(
 
 def link_of(scope: Any, query: Query) -> bytes:
     """The beginning of the `Link` to the next poll; the cursor follows."""
-    return _link(scope["path"], query.rest)
+    path, rest = scope["path"], query.rest
+    return _link(path, rest) if len(rest) <= MAX_REMEMBERED_BYTES else _link.__wrapped__(path, rest)
 
 
 @lru_cache(maxsize=4096)

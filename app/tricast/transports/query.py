@@ -17,6 +17,7 @@ DEFAULT_TIMEOUT_S = 25.0
 MAX_TIMEOUT_S = 60.0
 MAX_LIMIT = 1000
 MAX_PARAMETERS = 256
+MAX_REMEMBERED_BYTES = 2048
 MAX_QUERY_BYTES = 32 * 1024
 
 _ALLOWED = ("topic", "cursor", "type", "subject", "transport", "token", "limit", "timeout")
@@ -46,11 +47,18 @@ def parse(query_string: bytes) -> tuple[Query, Start | None]:
         )
     cursors = _CURSOR.findall(query_string)
     if not cursors:
-        return _parse(query_string), None
+        return _remembered(query_string), None
     if len(cursors) > 1:
         raise BadRequest("cursor is given more than once", field="cursor")
     rest = _CURSOR.sub(b"", query_string).removesuffix(b"&")
-    return _parse(rest), _start(cursors[0])
+    return _remembered(rest), _start(cursors[0])
+
+
+def _remembered(query_string: bytes) -> Query:
+    """`_parse`, from memory where it was asked for before (long ones are not kept: 4,096 would be 1 GB)."""
+    if len(query_string) <= MAX_REMEMBERED_BYTES:
+        return _parse(query_string)
+    return _parse.__wrapped__(query_string)
 
 
 @lru_cache(maxsize=1024)

@@ -22,6 +22,7 @@ _CORE = {"id", "source", "type", "topic", "subject", "time", "datacontenttype", 
 _IGNORED = {"specversion", "cursor", "data"}
 _PLAIN = {"topic", "type", "data"}
 _NOT_EXTENSIONS = _CORE | _IGNORED
+_REMEMBERED_CHARS = 512  # what is longer is no topic or type, and is refused later
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
@@ -144,9 +145,16 @@ def key_of(values: Sequence[bytes]) -> str | None:
     return key
 
 
-@lru_cache(maxsize=16_384)
 def reserved(topic: str, type: str) -> None:
     """Raises Forbidden for types, topics and apps that are tricast's own (DELIVERY.md 20)."""
+    if len(topic) + len(type) <= _REMEMBERED_CHARS:
+        _reserved(topic, type)
+    else:
+        _reserved.__wrapped__(topic, type)
+
+
+@lru_cache(maxsize=16_384)
+def _reserved(topic: str, type: str) -> None:
     if type.startswith(("tricast.", "presence.")):
         raise Forbidden(
             f"type {type[:80]!r}: types that begin with 'tricast.' or 'presence.' are the server's",
