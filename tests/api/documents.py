@@ -32,7 +32,9 @@ class Document:
 
     def check(self, name: str, value: Any) -> None:
         """Fails, and says where, if `value` is not as the schema `name` has it."""
-        faults = [f"{fault.instance_path}: {fault.message}" for fault in self._validator(name).iter_errors(value)]
+        faults = [
+            f"{fault.instance_path}: {fault.message}" for fault in self._validator(name).iter_errors(value)
+        ]
         assert not faults, (name, value, faults)
 
     def accepts(self, name: str, value: Any) -> bool:
@@ -84,6 +86,8 @@ class Document:
             assert not answer.content
             return
         media = answer.headers["content-type"].partition(";")[0]
+        if "*/*" in content:
+            return
         assert media in content, (method, path, answer.status_code, media)
         if media.endswith("json"):
             schema = content[media]["schema"]

@@ -10,12 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import httpx2
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 TIMEOUT_S = 10.0
@@ -54,20 +55,21 @@ class Served:
         options.setdefault("headers", self.headers)
         return httpx2.Client(base_url=self.url, timeout=TIMEOUT_S, trust_env=False, **options)
 
-    def websocket(self, query: str = "", path: str = "/v1/events", **options: Any) -> Talk:
+    @contextmanager
+    def websocket(self, query: str = "", path: str = "/v1/events", **options: Any) -> Iterator[Talk]:
         headers = {**self.headers, **options.pop("additional_headers", {})}
         url = f"{self.ws_url}{path}{'?' if query else ''}{query}"
-        return Talk(
-            connect(
-                url,
-                additional_headers=headers,
-                compression=None,
-                max_size=None,
-                proxy=None,
-                open_timeout=TIMEOUT_S,
-                **options,
-            )
-        )
+        with connect(
+            url,
+            additional_headers={name: value for name, value in headers.items() if value},
+            compression=None,
+            max_size=None,
+            proxy=None,
+            open_timeout=TIMEOUT_S,
+            close_timeout=1,
+            **options,
+        ) as connection:
+            yield Talk(connection)
 
     def raw(self) -> Raw:
         return Raw(socket.create_connection(self.address, timeout=TIMEOUT_S))
@@ -117,7 +119,12 @@ def serve(*arguments: str, dev: bool = True) -> Iterator[Served]:
     environment = {**kept, "PYTHONPATH": str(_APP)}
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryFile("w+") as stderr:
         process = subprocess.Popen(
-            [*command, *arguments], stdout=subprocess.PIPE, stderr=stderr, text=True, cwd=home, env=environment
+            [*command, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            cwd=home,
+            env=environment,
         )
         served = Served("", None, process, stderr)
         try:
@@ -160,7 +167,11 @@ class Answer:
 
     @property
     def problem(self) -> dict[str, Any]:
-        assert self.header("content-type") == "application/problem+json", (self.status, self.headers, self.body)
+        assert self.header("content-type") == "application/problem+json", (
+            self.status,
+            self.headers,
+            self.body,
+        )
         found: dict[str, Any] = json.loads(self.body)
         assert found["status"] == self.status
         return found
@@ -258,13 +269,6 @@ class Talk:
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.connection.close_timeout = 1
-        self.connection.close()
-
     def say(self, message: Any) -> None:
         """One command, or a text as it is."""
         self.connection.send(message if isinstance(message, str | bytes) else json.dumps(message))
@@ -287,13 +291,16 @@ class Talk:
 
     def closed(self) -> int:
         """The code of the Close frame that ends it, once everything before was read."""
-        for _ in self.connection:
-            pass
+        with suppress(ConnectionClosed):
+            while True:
+                self.connection.recv(timeout=TIMEOUT_S)
         assert self.connection.close_code is not None
         return self.connection.close_code
 
 
-def masked(opcode: int, payload: bytes = b"", *, fin: bool = True, mask: bytes = b"\x01\x02\x03\x04") -> bytes:
+def masked(
+    opcode: int, payload: bytes = b"", *, fin: bool = True, mask: bytes = b"\x01\x02\x03\x04"
+) -> bytes:
     """A client's frame (RFC 6455 §5.2)."""
     first = (0x80 if fin else 0) | opcode
     size = len(payload)

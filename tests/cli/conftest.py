@@ -18,6 +18,23 @@ def dev_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def guarded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that asks for credentials, shared as well."""
+    with serving(tmp_path_factory.mktemp("guarded")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def root_key(guarded_server: Server) -> str:
+    """The key that the first start prints."""
+    assert guarded_server.process.stdout is not None
+    for line in guarded_server.process.stdout:
+        if found := re.search(r"tck_\w+", line):
+            return found[0]
+    raise AssertionError("the first start printed no key")
+
+
 @pytest.fixture
 def tricast(dev_server: Server, tmp_path: Path) -> Command:
     """The command line, pointed at the shared server, in an empty directory."""

@@ -4,33 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from commandline import Command, Server, serving
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(tmp_path_factory.mktemp("guarded")) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def root_key(server: Server) -> str:
-    """The key that the first start prints."""
-    assert server.process.stdout is not None
-    for line in server.process.stdout:
-        if found := re.search(r"tck_\w+", line):
-            return found[0]
-    raise AssertionError("the first start printed no key")
+from commandline import Command, Server
 
 
 @pytest.fixture
-def tricast(server: Server, root_key: str, tmp_path: Path) -> Command:
-    return Command(tmp_path, server.url, root_key)
+def tricast(guarded_server: Server, root_key: str, tmp_path: Path) -> Command:
+    return Command(tmp_path, guarded_server.url, root_key)
 
 
 def test_without_credentials_nothing_goes(tricast: Command) -> None:

@@ -51,9 +51,9 @@ def nginx(place: Path, listen: int, upstream: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def behind(dev_server: Server, tmp_path: Path, unused_port: int) -> Iterator[Command]:
-    with nginx(tmp_path, unused_port, dev_server.url.removeprefix("http://")) as url:
-        yield Command(tmp_path, url)
+def behind(guarded_server: Server, root_key: str, tmp_path: Path, unused_port: int) -> Iterator[Command]:
+    with nginx(tmp_path, unused_port, guarded_server.url.removeprefix("http://")) as url:
+        yield Command(tmp_path, url, root_key)
 
 
 @pytest.mark.parametrize("transport", ["websocket", "sse", "poll"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -58,7 +58,8 @@ class Server:
     def __init__(self, hub: Hub, path: Path_, door: dict[str, Any]) -> None:
         self.hub = hub
         self.tokens = Tokens()
-        app = App(Door(hub, self.tokens, **door), Settings(log="memory:", dev=True))
+        self.gate: Callable[[Any], Grant] = self.tokens
+        app = App(Door(hub, lambda request: self.gate(request), **door), Settings(log="memory:", dev=True))
         if path == "direct":
             config = config_of(app)  # type: ignore[arg-type]
         else:

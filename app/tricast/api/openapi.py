@@ -217,7 +217,11 @@ def _service() -> Schema:
 
     document = {"application/json": {"schema": {"type": "object"}}}
     return {
-        "/": get("What this is", {"application/json": {"schema": ref("Index")}}),
+        "/": get(
+            "What this is; to browsers, a page",
+            {"application/json": {"schema": ref("Index")}, "text/html": {"schema": {"type": "string"}}},
+        ),
+        "/static/{path}": _static(),
         "/healthz": get("Does the process answer?", {"application/json": {"schema": ref("Healthy")}}),
         "/readyz": get(
             "Do the log and the fan-out work?", {"application/json": {"schema": ref("Ready")}}, 503, 507
@@ -231,6 +235,23 @@ def _service() -> Schema:
         ),
         "/openapi.json": get("This document", document),
         "/asyncapi.json": get("The WebSocket's commands and events, as AsyncAPI", document),
+    }
+
+
+def _static() -> Schema:
+    path = {"name": "path", "in": "path", "required": True, "schema": {"type": "string"}}
+    return {
+        "get": {
+            "tags": ["service"],
+            "summary": "The pages' files",
+            "security": [],
+            "parameters": [path],
+            "responses": {
+                "200": {"description": "The file.", "content": {"*/*": {}}},
+                "304": {"description": "It has not changed."},
+                **_refusals(404, 405, 408, 431),
+            },
+        }
     }
 
 

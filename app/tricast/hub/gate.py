@@ -58,6 +58,11 @@ class Grant:
 
 
 @lru_cache(maxsize=16_384)
+def _source(topic: str, subject: str) -> str:
+    return f"/{app_of(topic)}/{subject}"
+
+
+@lru_cache(maxsize=16_384)
 def _contained(granted: tuple[str, ...], pattern: Pattern) -> bool:
     return any(Pattern.parse(text).contains(pattern) for text in granted)
 

@@ -26,7 +26,7 @@ async def turn_away(scope: Any, send: Any, problem: TricastError, cors: http.Hea
     farewell = control.goodbye(problem.code, max(1000, round(wait_s * 1000)))
     body = farewell.payload("blocks")
     assert isinstance(body, bytes)
-    await http.reply(scope, send, 200, (*_HEADERS, (b"connection", b"close"), *cors), body)
+    await http.reply(scope, send, 200, (*_HEADERS, *cors), body)
 
 
 async def stream(
