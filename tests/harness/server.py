@@ -73,6 +73,11 @@ class Server:
         """The protocol objects of all open connections."""
         return self._server.server_state.connections
 
+    @property
+    def tasks(self) -> set[Any]:
+        """The tasks of all requests that are being handled."""
+        return self._server.server_state.tasks
+
     async def start(self) -> None:
         config = self._server.config
         config.load()

@@ -32,7 +32,8 @@ _PUBLISH = (
     "- **CloudEvents** 1.0 structured (`application/cloudevents+json`), batched "
     "(`application/cloudevents-batch+json`) or binary: attributes in `ce-*` headers, percent-encoded UTF-8; "
     "the body is the data. `topic` is an attribute, or in the query.\n\n"
-    "What an event of the first and third form lacks is taken from the query. The body must not be "
+    "What an event of the first and third form lacks is taken from the query (both: 400 if "
+    "they differ). The body must not be "
     "compressed. Acknowledged means durable, and that a read that begins now includes it."
 )
 _MEANINGS = {

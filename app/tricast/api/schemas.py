@@ -160,7 +160,12 @@ SCHEMAS: dict[str, Schema] = {
         "examples": ["k3v9q2-1042"],
     },
     "Start": {
-        "type": "string",
+        "anyOf": [
+            ref("Cursor"),
+            {"enum": ["latest", "earliest"]},
+            {"type": "string", "format": "date-time"},
+            {"type": "string", "pattern": "^[0-9]{1,9}(?:ms|s|m|h|d)$"},
+        ],
         "description": "Where to begin: a cursor, `latest` (the default), `earliest`, an RFC 3339 time, or a "
         "duration back: a number with `ms`, `s`, `m`, `h` or `d`.",
         "examples": ["k3v9q2-1042", "latest", "earliest", "2026-01-01T12:00:00Z", "10m"],

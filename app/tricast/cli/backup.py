@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -30,6 +31,7 @@ def backup(
     FILE appears when it is complete and on the disk. To restore it, stop the
     server and put it where the log was: clients with newer cursors are told.
     """
+    os.umask(0o077)  # it holds the secret that signs tokens
     settings = load(data=data, log=log, config=config, extra=parse_more(more))
     if settings.database is None:
         raise Failure(f"the log {settings.log!r} has no file to copy")

@@ -369,7 +369,7 @@ class Hub:
         self,
         subscriber: Subscriber,
         subscription: Subscription,
-        announce: Callable[[str], None],
+        announce: Callable[[str | None], None],
         *,
         start: Start | int | None = None,
     ) -> None:

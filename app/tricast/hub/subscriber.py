@@ -182,13 +182,16 @@ class Subscriber:
     def resubscribe(
         self,
         subscription: Subscription,
-        announce: Callable[[str], None],
+        announce: Callable[[str | None], None],
         *,
         position: int | None = None,
         waiver: Waiver | None = None,
         reason: ResetReason | None = None,
     ) -> None:
-        """Change patterns at the position that `announce` is told of (DELIVERY.md 11)."""
+        """Change patterns at the position that `announce` is told of (DELIVERY.md 11).
+
+        None if a reset follows: it names the position, and nothing before it may (DELIVERY.md 7).
+        """
         if self.state == "closed":
             return
         if self.state == "live":
@@ -204,7 +207,7 @@ class Subscriber:
         self.subscription = subscription
         if self.state == "live":
             self.state = "replaying"
-        announce(self.cursor)
+        announce(self.cursor if reason is None else None)
         if reason is not None:
             self.reset(reason)
         else:

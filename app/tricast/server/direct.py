@@ -33,6 +33,7 @@ _PARTING_S: Final = 5.0
 EVENTS_PATH: Final = b"/v1/events"
 
 _log = logging.getLogger("tricast.server")
+_access_log = logging.getLogger("tricast.access")
 
 # A publish with one of these, or with a larger body, takes the ordinary path.
 _NEEDS_MORE: Final = frozenset(
@@ -48,6 +49,12 @@ _NEEDS_MORE: Final = frozenset(
     )
 )
 _SMALL_BODY_BYTES: Final = 64 * 1024
+
+
+def log_access(client: Any, method: bytes, url: bytes, status: int) -> None:
+    """One line of the access log. (What logs it takes tokens out.)"""
+    address = client[0] if client else "-"
+    _access_log.info("%s %s %s %d", address, method.decode(), url.decode("latin-1"), status)
 
 
 class _Gone:
@@ -105,11 +112,13 @@ class PublishCycle(ParkedCycle):
 class RequestWriter:
     """One HTTP request's way to its socket (`transports.direct.DirectRequest`)."""
 
-    __slots__ = ("_cycle", "_protocol")
+    __slots__ = ("_cycle", "_protocol", "_request")
 
     def __init__(self, protocol: HttpProtocol, cycle: RequestResponseCycle | ParkedCycle) -> None:
         self._protocol = protocol
         self._cycle = cycle
+        # Kept for the access log only.
+        self._request = (protocol.parser.get_method(), protocol.url) if protocol.access_log else None
 
     def respond(self, response: bytes) -> None:
         cycle, protocol = self._cycle, self._protocol
@@ -120,6 +129,7 @@ class RequestWriter:
         cycle.message_event.set()
         if cycle.disconnected or protocol.transport.is_closing():
             return
+        self._log(response)
         if cycle.more_body:
             protocol.part(response)
             return
@@ -141,7 +151,13 @@ class RequestWriter:
     def stream(self, head: bytes) -> EventStream:
         cycle, protocol = self._cycle, self._protocol
         cycle.response_started = cycle.response_complete = True
+        self._log(head)
         return protocol.hand_over(head, gone=cycle.disconnected)
+
+    def _log(self, response: bytes) -> None:
+        if self._request is not None:
+            method, url = self._request
+            log_access(self._protocol.client, method, url, int(response[9:12]))
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -149,6 +165,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.access_log = self.config.access_log
         self._parked: tuple[RequestWriter, Callable[[], None]] | None = None
         self._held: list[bytes] = []
         self._held_bytes = 0
@@ -412,6 +429,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if subprotocol is not None:
             self.response.headers["Sec-WebSocket-Protocol"] = subprotocol
         self.handshake_complete = True
+        if self.config.access_log:
+            log_access(self.client, b"WEBSOCKET", self.request.path.encode(), 101)
         conn.send_response(self.response)
         transport.write(b"".join(conn.data_to_send()))
         transport.set_protocol(stream)

@@ -49,10 +49,10 @@ def configure(level: str, format: Literal["json", "console"]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # uvicorn's "accepted" and access lines print the query, and with it ?token=.
+    # uvicorn's "accepted" lines print the query. (Its access lines too: `access_log` asks for them.)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "websockets"):
         logger = logging.getLogger(name)
         logger.handlers[:] = []
         logger.propagate = True
         logger.setLevel(logging.WARNING)
-    logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("uvicorn.access").setLevel(logging.INFO)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import resource
 import socket
 import sys
@@ -83,7 +84,7 @@ def config_of(service: Service) -> uvicorn.Config:
         ws_ping_interval=None,
         ws_max_size=settings.max_body_bytes + 64 * 1024,
         log_config=None,
-        access_log=False,
+        access_log=settings.access_log,
         server_header=False,
         date_header=False,
         proxy_headers=False,  # the service does this itself, and only where there are some
@@ -97,6 +98,7 @@ def config_of(service: Service) -> uvicorn.Config:
 def serve(settings: Settings) -> int:
     """Run until a signal; the exit status: 0 after a clean stop, 1 if it could not start."""
     logs.configure(settings.log_level, settings.log_format)
+    os.umask(0o077)  # the log holds the secret that signs tokens
     _raise_file_limit()
     try:
         service = Service(settings)

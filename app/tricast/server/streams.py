@@ -90,6 +90,10 @@ class _Stream(asyncio.Protocol):
         if self._sink is not None:
             self._sink.drained()
 
+    def eof_received(self) -> None:
+        # The transport closes itself now, but would still send what is written meanwhile (DELIVERY.md 4).
+        self._ended = True
+
     def shutdown(self) -> None:
         """uvicorn's request to end; a goodbye that is on its way to a slow reader may still arrive."""
         if not self._ended:
@@ -118,7 +122,7 @@ class EventStream(_Stream):
 class WebSocketStream(_Stream):
     """A WebSocket after its handshake: frames in by websockets' protocol, frames out as they are."""
 
-    __slots__ = ("_conn", "_held", "_parts", "_received", "_text", "_timer", "_unanswered")
+    __slots__ = ("_conn", "_free", "_held", "_parts", "_received", "_text", "_timer", "_unanswered")
 
     format: Format = "frames"
 
@@ -132,6 +136,7 @@ class WebSocketStream(_Stream):
         self._held = True  # until somebody listens
         self._unanswered = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._free: asyncio.Future[None] | None = None  # only while somebody waits for it
 
     def listen(self, received: Callable[[str | bytes], None]) -> None:
         self._received = received
@@ -163,6 +168,18 @@ class WebSocketStream(_Stream):
     def resume_writing(self) -> None:
         super().resume_writing()
         self._read()
+        self._wake()
+
+    async def writable(self) -> None:
+        while self._stalled and self._transport is not None:
+            if self._free is None:
+                self._free = asyncio.get_running_loop().create_future()
+            await self._free
+
+    def _wake(self) -> None:
+        free, self._free = self._free, None
+        if free is not None and not free.done():
+            free.set_result(None)
 
     def beat(self) -> None:
         if self._unanswered >= 2:
@@ -187,6 +204,7 @@ class WebSocketStream(_Stream):
             self._timer.cancel()
         self._received = None
         super().connection_lost(exc)
+        self._wake()
 
     def data_received(self, data: bytes) -> None:
         self._unanswered = 0

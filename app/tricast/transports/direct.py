@@ -65,6 +65,10 @@ class WebSocketOutlet(Outlet, Protocol):
         """Read on."""
         ...
 
+    async def writable(self) -> None:
+        """Wait until it isn't stalled, or gone."""
+        ...
+
 
 def of(scope: MutableMapping[str, Any]) -> Any:
     """The extension, a DirectRequest or DirectHandshake as the scope's type has it; or None."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from tricast.errors import BadRequest, TooMany, TricastError, Unavailable
@@ -9,6 +10,9 @@ from tricast.transports import http, longpoll, sse
 from tricast.transports.door import Door
 from tricast.transports.query import Query, TransportName, parse
 from tricast.wire.start import LATEST, Start
+
+
+_log = logging.getLogger("tricast.transports")
 
 
 def negotiate(scope: Any, query: Query) -> TransportName:
@@ -53,6 +57,13 @@ async def subscribe(door: Door, scope: Any, receive: Any, send: Any) -> None:
         return
     except TricastError as problem:
         await http.refuse(scope, send, problem, cors)
+        return
+    except Exception:  # noqa: BLE001 (told and logged)
+        if chosen != "sse" or scope["method"] != "GET":
+            raise
+        _log.exception("GET /v1/events failed")
+        problem = Unavailable("the server failed to do this; its log says why")
+        await sse.turn_away(scope, send, problem, cors)
         return
     if scope["method"] == "HEAD":
         kind = b"text/event-stream" if chosen == "sse" else b"application/json"

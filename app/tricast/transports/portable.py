@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from tricast.hub.outlet import Sink
@@ -34,6 +35,7 @@ class PortableOutlet:
         self.dead = False
         self.code = 1000
         self.reason = ""
+        self._limit: asyncio.Timeout | None = None
 
     @property
     def is_stalled(self) -> bool:
@@ -72,6 +74,23 @@ class PortableOutlet:
         self._finished = self.dead = True
         self._wake.set()
         self._free.set()
+        limit, self._limit = self._limit, None
+        if limit is not None:
+            limit.reschedule(asyncio.get_running_loop().time())
+
+    @asynccontextmanager
+    async def until_aborted(self) -> AsyncIterator[None]:
+        """What runs inside ends when this is aborted, however long a `send` takes (DELIVERY.md 3)."""
+        try:
+            async with asyncio.timeout(None) as limit:
+                self._limit = limit
+                yield
+                self._limit = None
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        finally:
+            self._limit = None
 
     async def writable(self) -> None:
         """Wait until it isn't stalled."""
@@ -121,7 +140,8 @@ async def stream_sse(
         # No chunks for an HTTP/1.0 client: the end of the connection ends the body.
         response.headers["connection"] = "close"
     try:
-        await response(scope, receive, send)
+        async with outlet.until_aborted():
+            await response(scope, receive, send)
     finally:
         outlet.lose()
 

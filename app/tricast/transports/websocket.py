@@ -62,6 +62,9 @@ class Session:
     async def _work(self) -> None:
         try:
             while self._waiting:
+                if self._outlet is not None:
+                    # What came in before the subscriber lagged waits too (DELIVERY.md 5).
+                    await self._outlet.writable()
                 await self.handle(self._waiting.popleft())
         finally:
             self._busy = False
@@ -240,14 +243,15 @@ async def _portable(door: Door, scope: Any, receive: Any, send: Any, subprotocol
     try:
         subscriber = await _enter(door, scope, outlet)
         session = None if subscriber is None else Session(door, subscriber, None)
-        while True:
-            await outlet.writable()
-            message = await receive()
-            if message["type"] != "websocket.receive":
-                break
-            if session is not None:
-                text = message.get("text")
-                await session.handle(message["bytes"] if text is None else text)
+        async with outlet.until_aborted():
+            while True:
+                await outlet.writable()
+                message = await receive()
+                if message["type"] != "websocket.receive":
+                    break
+                if session is not None:
+                    text = message.get("text")
+                    await session.handle(message["bytes"] if text is None else text)
     finally:
         outlet.lose()
         if not sending.done():

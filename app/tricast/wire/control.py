@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -73,7 +72,6 @@ def reset(reason: ResetReason, cursor: str, oldest: str) -> Control:
     return control("reset", {"reason": reason, "oldest": oldest}, cursor)
 
 
-@lru_cache(maxsize=8)
 def live(cursor: str) -> Control:
     """Replay has caught up."""
     return control("live", {}, cursor)

@@ -187,7 +187,7 @@ def body_of(
         return _filled(batch, query)
     binary = _binary(headers)
     if binary or "topic" in query:
-        return _data_event(body, content_type, mime, binary | dict(query))
+        return _data_event(body, content_type, mime, _merged(query, binary))
     # curl -d '{"topic": …}' without a Content-Type says it is a form.
     if mime == "application/json" or mime.endswith("+json") or body.lstrip()[:1] in (b"{", b"["):
         event = parse_json(body)
@@ -208,11 +208,22 @@ def _object(event: Any, query: Mapping[str, str]) -> Any:
 def _filled(body: Any, query: Mapping[str, str]) -> Any:
     """`body`, with what an event lacks taken from the query."""
     if isinstance(body, dict):
-        return {**query, **body} if query else body
+        return _merged(query, body) if query else body
     if query and isinstance(body, list):
         name = next(iter(query))
         raise BadRequest(f"{name} in the query goes with one event; in a batch, give it in each", field=name)
     return body
+
+
+def _merged(query: Mapping[str, str], event: Mapping[str, Any]) -> dict[str, Any]:
+    for name, value in query.items():
+        other = event.get(name)
+        if other is not None and other != value:
+            raise BadRequest(
+                f"{name} is {value[:80]!r} in the query and {str(other)[:80]!r} in the event; give it once",
+                field=name,
+            )
+    return {**event, **query}
 
 
 def _binary(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
