@@ -223,8 +223,9 @@ _PLAIN_DATA = b'","datacontenttype":"application/json","data":'
 @lru_cache(maxsize=16_384)
 def _named(topic: str, type: str, source: str) -> bytes:
     """The members between id and time, checked."""
+    check_topic(topic)  # (first: the default source is made of it)
     _check_type(type)
-    attributes = {"source": check_attribute(source, "source"), "type": type, "topic": check_topic(topic)}
+    attributes = {"source": check_attribute(source, "source"), "type": type, "topic": topic}
     return b'",' + orjson.dumps(attributes)[1:-1] + b',"time":"'
 
 

@@ -96,6 +96,7 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({}, 400, "op"),
     ({"op": 1}, 400, "op"),
     ({"op": None}, 400, "op"),
+    ({"op": {"a": []}, "ref": []}, 400, "ref"),
     ({"op": "ping", "loud": True}, 400, "loud"),
     ({"op": "ping", "ref": True}, 400, "ref"),
     ({"op": "ping", "ref": 1.5}, 400, "ref"),

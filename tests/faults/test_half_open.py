@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 
 import pytest
 from faultserver import FaultServer
 from faultwire import STREAMS, WAIT_S, Gone, Stream, WebSocket, Wire, connected, counted, live, offset_of
+
+from tricast.server.streams import tune
 
 HEARTBEAT_S = 0.3
 
@@ -108,3 +111,19 @@ async def test_a_client_that_vanishes_is_forgotten(server: FaultServer, transpor
     async with await Wire.open(server.port) as wire:
         assert (await wire.publish({"topic": "demo/a"})).status == 201
     assert "Traceback" not in server.errors()
+
+
+async def test_the_socket_of_a_stream_is_bounded_in_memory_and_in_silence() -> None:
+    async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tune(writer.transport)
+        sock = writer.get_extra_info("socket")
+        asked = (socket.TCP_USER_TIMEOUT, getattr(socket, "TCP_NOTSENT_LOWAT", 25))
+        found.set_result([sock.getsockopt(socket.IPPROTO_TCP, option) for option in asked])
+        writer.close()
+
+    found: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+    listening = await asyncio.start_server(accepted, "127.0.0.1", 0)
+    async with listening, await Wire.open(listening.sockets[0].getsockname()[1]):
+        silence_ms, unsent_bytes = await asyncio.wait_for(found, WAIT_S)
+    assert silence_ms == 60_000
+    assert 64 * 1024 <= unsent_bytes <= 128 * 1024

@@ -100,7 +100,9 @@ async def test_a_head_that_is_just_too_large_is_told_so(wire: Wire) -> None:
     assert await wire.ended() == b""
 
 
-@pytest.mark.parametrize("framing", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize(
+    "framing", ["Content-Length: 1000", "Content-Length: 1000000", "Transfer-Encoding: chunked"]
+)
 async def test_a_body_that_dribbles_is_refused_and_the_connection_closed(wire: Wire, framing: str) -> None:
     await wire.send(f"POST {EVENTS} HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n".encode())
     chunk = b"1\r\nx\r\n" if "chunked" in framing else b"x"
@@ -208,6 +210,25 @@ async def test_two_polls_in_one_segment_are_answered_one_after_the_other(
     published = await _publish(shared, "demo/both")
     answers = [await asyncio.wait_for(wire.answer(), WAIT_S) for _ in range(2)]
     assert [a.json()["cursor"] for a in answers] == [published, published]
+
+
+async def test_a_client_that_pipelines_and_reads_nothing_is_not_answered_into_memory(
+    shared: FaultServer, wire: Wire
+) -> None:
+    async with await Wire.open(shared.port) as other:
+        for _ in range(8):
+            assert (await other.publish({"topic": "demo/pipe", "data": "x" * 120_000})).status == 201
+        whole = (await other.poll("demo/pipe", "earliest", timeout=0)).body
+    before = shared.resident_bytes()
+    asked = 200
+    await wire.send(request("GET", target("demo/pipe", "earliest", timeout=0)) * asked)
+    # Others are served meanwhile, which also shows that the server has come to them.
+    async with await Wire.open(shared.port) as other:
+        for _ in range(20):
+            assert (await other.request("GET", "/healthz")).status == 200
+    assert shared.resident_bytes() - before < 20 * len(whole)
+    for _ in range(asked):
+        assert (await asyncio.wait_for(wire.answer(), WAIT_S)).body == whole
 
 
 async def test_too_much_behind_a_waiting_poll_ends_the_connection(shared: FaultServer, wire: Wire) -> None:

@@ -273,6 +273,11 @@ class Sse(Listener):
         del self._body[: at + 2]
         return self._blocks.block(text)
 
+    @property
+    def unread(self) -> bytes:
+        """What came after the last complete block."""
+        return bytes(self._body)
+
     async def _more(self) -> None:
         if self._chunked:
             chunk = await read_chunk(self.connection)

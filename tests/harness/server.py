@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -11,7 +10,7 @@ from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import uvicorn
-from tests.harness.sockets import patience
+from tests.harness.sockets import settled
 
 from tricast.api.events import EventsEndpoint
 from tricast.hub.gate import Grant
@@ -93,9 +92,7 @@ class Server:
         for connection in list(self.connections):
             transport = getattr(connection, "_transport", None) or connection.transport
             transport.abort()
-        async with patience():
-            while self.connections or self._server.server_state.tasks:
-                await asyncio.sleep(0)
+        await settled(lambda: not self.connections and not self.tasks)
         await self._server.lifespan.shutdown()
 
 

@@ -5,14 +5,22 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Callable
 from typing import Self
 
-PATIENCE_S = 3.0
+PATIENCE_S = 20.0
 
 
 def patience() -> asyncio.Timeout:
     """The one generous timeout under which tests wait for what must happen."""
     return asyncio.timeout(PATIENCE_S)
+
+
+async def settled(wanted: Callable[[], bool]) -> None:
+    """Wait until the server is in a state that nobody announces."""
+    async with patience():
+        while not wanted():  # noqa: ASYNC110 (there is no event to wait for)
+            await asyncio.sleep(0)
 
 
 class Closed(Exception):

@@ -9,9 +9,12 @@ import asyncio
 
 import pytest
 from tests.harness.fakes import FakeOutlet, HeldLog, connect
+from tests.harness.sockets import settled
 
 from tricast.event import draft
 from tricast.hub.hub import Hub, HubOptions
+from tricast.hub.subscriber import Subscriber
+from tricast.hub.subscription import Subscription
 from tricast.log.memory import MemoryLog
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +29,7 @@ async def publish(hub: Hub, *numbers: int, topic: str = "a/x") -> None:
 
 
 async def test_what_is_published_while_the_last_page_is_read_is_not_lost() -> None:
-    """Rule 1: the page was read up to a head that has moved since; that it is full or empty proves nothing."""
+    """Rule 1: the page was read up to a head that has moved since; full or empty, it proves nothing."""
     log = HeldLog()
     async with Hub(log, FROM_THE_LOG) as hub:
         await publish(hub, 1, 2, 3)
@@ -83,8 +86,7 @@ async def test_nobody_reads_past_fan_out() -> None:
         first = [(await connect(hub, "a/**"))[1] for _ in range(8)]
         await hub.publish("a/x", 1)
         behind = asyncio.ensure_future(hub.publish("a/x", 2))
-        while hub.log.bounds().head < 2:
-            await asyncio.sleep(0)
+        await settled(lambda: hub.log.bounds().head == 2)
         assert hub.fanout.position == 1
         subscriber, outlet = await connect(hub, "a/**", cursor=cursor)
         assert outlet.numbers == [1]
@@ -175,7 +177,9 @@ async def test_a_live_write_is_at_most_64_kib_or_one_event() -> None:
         await hub.append(drafts)
         await outlet.until(lambda: len(outlet.events) == 51)
         sizes = [sum(map(len, payload)) for payload in outlet.writes]
-        assert all(size <= 64 * 1024 or len(payload) == 1 for size, payload in zip(sizes, outlet.writes, strict=True))
+        assert all(
+            size <= 64 * 1024 or len(payload) == 1 for size, payload in zip(sizes, outlet.writes, strict=True)
+        )
         assert max(sizes) > 200_000
         assert len(sizes) < 15, "and not one write per event"
 
@@ -233,12 +237,13 @@ async def test_fan_out_goes_over_a_snapshot_of_its_members() -> None:
     async with Hub(MemoryLog()) as hub:
         pairs = [await connect(hub, "a/**") for _ in range(5)]
         late = FakeOutlet()
+        joining: list[asyncio.Future[object]] = []
 
         def disturb(outlet: FakeOutlet) -> None:
             outlet.on_write = lambda _: None
             pairs[0][1].lose()
             pairs[3][1].lose()
-            asyncio.ensure_future(connect(hub, "a/**", outlet=late))
+            joining.append(asyncio.ensure_future(connect(hub, "a/**", outlet=late)))
 
         pairs[1][1].on_write = disturb
         await publish(hub, 1)
@@ -320,3 +325,42 @@ async def test_a_failure_of_fan_out_itself_is_made_good_from_the_log() -> None:
         await publish(hub, 1, 2, 3)
         for outlet in outlets:
             await outlet.received(1, 2, 3)
+
+
+async def resubscribe(hub: Hub, subscriber: Subscriber, *patterns: str) -> int:
+    """Change what it gets; the position that the announcement names."""
+    told: list[str | None] = []
+    hub.resubscribe(subscriber, Subscription.of(patterns), told.append)
+    (cursor,) = told
+    assert cursor is not None
+    return int(cursor.rpartition("-")[2])
+
+
+async def test_patterns_that_change_between_two_slices_change_before_the_batch() -> None:
+    """Rule 11: at the subscriber's own position; fan-out's includes what it was not given yet."""
+    async with Hub(MemoryLog(), ONE_AT_A_TIME) as hub:
+        pairs = [await connect(hub, "a/**") for _ in range(8)]
+        await hub.publish("a/x", 1)
+        subscriber, outlet = pairs[-1]
+        assert outlet.numbers == []
+        assert await resubscribe(hub, subscriber, "a/**", "b/**") == 0
+        await publish(hub, 2, topic="b/y")
+        await outlet.received(1, 2)
+
+
+async def test_patterns_that_change_during_a_replay_change_where_it_has_got() -> None:
+    """Rule 11: what was being read for the old set is not written."""
+    log = HeldLog()
+    async with Hub(log, FROM_THE_LOG) as hub:
+        await publish(hub, 1, 2)
+        await publish(hub, 3, topic="b/y")
+        await publish(hub, 4)
+        log.hold()
+        subscriber, outlet = await connect(hub, "a/**", cursor="earliest")
+        await log.held()
+        assert await resubscribe(hub, subscriber, "b/**") == 0
+        log.release()
+        await outlet.received(3)
+        await publish(hub, 5)
+        await publish(hub, 6, topic="b/y")
+        await outlet.received(3, 6)

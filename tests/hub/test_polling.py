@@ -100,7 +100,9 @@ async def test_an_answer_has_at_most_limit_events_or_a_megabyte(recent_bytes: in
         after = hub.bounds.cursor(1000)
         assert await answered(ask(hub, "a/x", cursor=after)[1]) == (1500, list(range(1000, 1500)))
         for start in range(0, 30, 10):
-            await hub.append([draft("a/big", [n, "x" * 100_000], source="/a/s") for n in range(start, start + 10)])
+            await hub.append(
+                [draft("a/big", [n, "x" * 100_000], source="/a/s") for n in range(start, start + 10)]
+            )
         position, data = await answered(ask(hub, "a/big", cursor="earliest")[1])
         assert [n for n, _ in data] == list(range(10))
         position, data = await answered(ask(hub, "a/big", cursor=hub.bounds.cursor(position))[1])
@@ -146,14 +148,20 @@ async def test_a_parked_poll_that_must_read_the_log_is_not_answered_from_its_mid
         assert numbers == list(range(901))
 
 
+@pytest.mark.parametrize("parked", [False, True])
 @pytest.mark.parametrize("ending", ["expire", "drain"])
-async def test_a_poll_that_ends_while_it_collects_keeps_a_position_before_what_it_held(ending: str) -> None:
+async def test_a_poll_that_ends_while_it_collects_keeps_a_position_before_what_it_held(
+    ending: str, parked: bool
+) -> None:
     """Rules 10, 22: it has read a page that it is not going to send."""
     log = HeldLog()
     async with Hub(log, FROM_THE_LOG) as hub:
-        await three_pages(hub)
+        if not parked:
+            await three_pages(hub)
         log.hold()
         poll, answer = ask(hub, "a/**", cursor="earliest", timeout_s=30)
+        if parked:
+            await three_pages(hub)
         await log.held()
         log.release()
         log.hold()

@@ -278,6 +278,7 @@ class Fanout:
 
     def _pass(self, events: list[Event]) -> Iterator[None]:
         """Ephemeral events: to whoever is live, unordered against the log, at most once."""
+        self.before_batch()
         for (mask, format), members in _targets(self._match(events)).items():
             data = payload([e for index, e in enumerate(events) if mask >> index & 1], format)
             for start in range(0, len(members), self._slice):
@@ -290,6 +291,7 @@ class Fanout:
                 yield
 
     def _beat(self) -> Iterator[None]:
+        self.before_batch()
         beat = self.heartbeat()
         members = self._members()
         made: dict[Format, Payload] = {}

@@ -71,6 +71,9 @@ class History:
 
     def begin(self, head: int) -> None:
         """Start with nothing in memory, at the log's head."""
+        self._events.clear()
+        self._spans.clear()
+        self._first = self._size = self._spans_size = 0
         self._start = head
 
     @property

@@ -241,6 +241,7 @@ class PollDesks:
 
     def flush(self, subscription: Subscription, polls: Sequence[Poll], hit: int) -> None:
         """Answer the parked polls of one subscription, one shared answer per position."""
+        self._fanout.before_batch()
         target = self._fanout.position
         pause = min(self._pace_s, len(polls) * _PACE_PER_POLL_S)
         self._flushed[subscription] = (asyncio.get_running_loop().time() + pause, target)

@@ -102,6 +102,7 @@ class Subscriber:
 
     def advance(self) -> None:
         """Write what waits, a span at a time, and join fan-out where it ends (DELIVERY.md 1)."""
+        self._fanout.before_batch()  # (nothing is written after expiry, in any state: DELIVERY.md 22)
         if self.state not in ("replaying", "lagging") or self._loading is not None:
             return
         if self._outlet.is_stalled:

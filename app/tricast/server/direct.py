@@ -136,9 +136,7 @@ class RequestWriter:
         protocol.transport.write(response)
         if not cycle.keep_alive:
             protocol.transport.close()
-        protocol.on_response_complete()
-        if parked:
-            protocol.feed_held()
+        protocol.answered()
 
     def park(self, lost: Callable[[], None]) -> None:
         cycle, protocol = self._cycle, self._protocol
@@ -173,6 +171,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._in_body = False
         self._parting = False
+        self._full = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._hot: HotPath | None = getattr(self.config.app, "hot", None)
 
@@ -217,7 +216,7 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._parting:
             return
-        if self._parked is not None:
+        if self._parked is not None or self._full:
             # A request pipelined behind a waiting poll: its turn comes after the answer.
             self._held.append(data)
             self._held_bytes += len(data)
@@ -255,7 +254,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._hot is not None and self.url.startswith(EVENTS_PATH) and self._is_hot(self._hot):
             return
         before = self.cycle
-        if self._parked is not None:
+        if self._parked is not None or self._full:
             # Pipelined in one segment with a poll that waits: queued, so that the poll's answer comes first.
             complete, before.response_complete = before.response_complete, False
             super().on_headers_complete()
@@ -291,7 +290,9 @@ class HttpProtocol(HttpToolsProtocol):
         path, _, query = self.url.partition(b"?")
         if path != EVENTS_PATH or parser.should_upgrade() or parser.get_http_version() != "1.1":
             return False
-        if (before is not None and not before.response_complete) or self.pipeline or self._parked:
+        if before is not None and not before.response_complete:
+            return False
+        if self.pipeline or self._parked or self._full:
             return False
         method = parser.get_method()
         if b"#" in query or not parser.should_keep_alive():
@@ -353,8 +354,28 @@ class HttpProtocol(HttpToolsProtocol):
         self._parked = None
         return True
 
-    def feed_held(self) -> None:
-        """Read what arrived while a poll was waiting."""
+    def answered(self) -> None:
+        """Go on to the next request, once the client has taken what it was answered.
+
+        A client that pipelines and reads nothing would have every answer kept for it.
+        """
+        if self.flow.write_paused and not self.transport.is_closing():
+            self._full = True
+            self.flow.pause_reading()
+            tune(self.transport)
+            return
+        self.on_response_complete()
+        if self._held:
+            self._feed_held()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._full:
+            self._full = False
+            self.answered()
+
+    def _feed_held(self) -> None:
+        """Read what arrived while a request had to wait."""
         held, self._held, self._held_bytes = self._held, [], 0
         for data in held:
             if not self.transport.is_closing():

@@ -11,7 +11,6 @@ from tricast.transports.door import Door
 from tricast.transports.query import Query, TransportName, parse
 from tricast.wire.start import LATEST, Start
 
-
 _log = logging.getLogger("tricast.transports")
 
 
@@ -58,7 +57,7 @@ async def subscribe(door: Door, scope: Any, receive: Any, send: Any) -> None:
     except TricastError as problem:
         await http.refuse(scope, send, problem, cors)
         return
-    except Exception:  # noqa: BLE001 (told and logged)
+    except Exception:
         if chosen != "sse" or scope["method"] != "GET":
             raise
         _log.exception("GET /v1/events failed")

@@ -64,15 +64,15 @@ def parse(text: str | bytes) -> Command:
     if not isinstance(message, dict):
         raise BadRequest("the message must be a JSON object with an 'op'", field="message")
     ref = message.pop("ref", None)
-    op = message.pop("op", None)
+    asked = message.pop("op", None)
+    reader = _READERS.get(asked) if isinstance(asked, str) else None
+    op = None if reader is None else asked
     try:
         if ref is not None and (type(ref) not in (str, int) or len(str(ref)) > 128):
             ref = None
             raise BadRequest("ref must be a string of up to 128 characters or an integer", field="ref")
-        reader = _READERS.get(op) if isinstance(op, str) else None
         if reader is None:
-            shown = "is missing; it" if op is None else repr(op if isinstance(op, str) else str(op))[:80]
-            op = None
+            shown = "is missing; it" if asked is None else repr(asked)[:80]
             raise BadRequest(f"op {shown} must be one of {', '.join(_READERS)}", field="op")
         body = reader(message)
         if message:

@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 
-from tricast.errors import BadRequest, Forbidden
+from tricast.errors import BadRequest, Forbidden, TooLarge
 from tricast.event import DEFAULT_TYPE, MAX_DEPTH, MAX_EVENT_BYTES, Draft, check_attribute, draft, plain
 from tricast.pattern import SYSTEM_APP
 
@@ -64,7 +64,7 @@ def drafts_of(body: Any, edge: Edge) -> list[Draft]:
         key = None if edge.idempotency_key is None else f"{edge.idempotency_key}-{index}"
         try:
             drafts.append(_draft(item, edge, key))
-        except (BadRequest, Forbidden) as error:
+        except (BadRequest, Forbidden, TooLarge) as error:
             field = f"[{index}].{error.field}"
             raise type(error)(f"event {index} of the batch: {error.detail}", field=field) from None
     return drafts
