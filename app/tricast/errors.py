@@ -62,6 +62,11 @@ class TricastError(Exception):
         return orjson.dumps(self.problem())
 
 
+def shortly(value: Any) -> str:
+    """How a wrong value is shown: a beginning of a text; of anything else (it may be deep) the type."""
+    return repr(value[:80]) if isinstance(value, str) else f"of type {type(value).__name__}"
+
+
 class BadRequest(TricastError):
     code = "bad-request"
     title = "The request is not valid"

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import jsonschema_rs
+import orjson
 import pytest
 from tests.api.documents import CONTROLS, Document
 from tests.api.served import Served, serve
@@ -97,6 +98,7 @@ REFUSED: list[tuple[dict[str, Any], int, str]] = [
     ({"op": 1}, 400, "op"),
     ({"op": None}, 400, "op"),
     ({"op": {"a": []}, "ref": []}, 400, "ref"),
+    ({"op": orjson.loads(b"[" * 900 + b"]" * 900)}, 400, "op"),
     ({"op": "ping", "loud": True}, 400, "loud"),
     ({"op": "ping", "ref": True}, 400, "ref"),
     ({"op": "ping", "ref": 1.5}, 400, "ref"),

@@ -55,6 +55,9 @@ BODIES: list[tuple[bytes, str, str]] = [
     (nested(65), "data", "64 levels"),
     (nested(300), "data", "64 levels"),
     (nested(1000), "data", "64 levels"),
+    (b'{"topic":"a","specversion":' + b"[" * 1000 + b"]" * 1000 + b"}", "specversion", "list"),
+    (b'{"topic":' + b"[" * 1000 + b"]" * 1000 + b"}", "topic", "list"),
+    (b'{"topic":"a","trace":' + b"[" * 1000 + b"]" * 1000 + b"}", "trace", "32-bit"),
     (nested(10_000), "body", "64 levels"),
     (b"[" * 100_000, "body", "64 levels"),
 ]

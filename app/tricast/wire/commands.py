@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from tricast.errors import BadRequest
+from tricast.errors import BadRequest, shortly
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def parse(text: str | bytes) -> Command:
             ref = None
             raise BadRequest("ref must be a string of up to 128 characters or an integer", field="ref")
         if reader is None:
-            shown = "is missing; it" if asked is None else repr(asked)[:80]
+            shown = "is missing; it" if asked is None else shortly(asked)
             raise BadRequest(f"op {shown} must be one of {', '.join(_READERS)}", field="op")
         body = reader(message)
         if message:

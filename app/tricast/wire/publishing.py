@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 
-from tricast.errors import BadRequest, Forbidden, TooLarge
+from tricast.errors import BadRequest, Forbidden, TooLarge, shortly
 from tricast.event import DEFAULT_TYPE, MAX_DEPTH, MAX_EVENT_BYTES, Draft, check_attribute, draft, plain
 from tricast.pattern import SYSTEM_APP
 
@@ -87,7 +87,7 @@ def _draft(item: dict[str, Any], edge: Edge, key: str | None) -> Draft:
 
 def _full(item: dict[str, Any], edge: Edge, key: str | None) -> Draft:
     if item.get("specversion", "1.0") != "1.0":
-        raise BadRequest(f"specversion {str(item['specversion'])[:20]!r} must be '1.0'", field="specversion")
+        raise BadRequest(f"specversion {shortly(item['specversion'])} must be '1.0'", field="specversion")
     for name in _CORE:
         value = item.get(name)
         if value is not None and not isinstance(value, str):
@@ -220,7 +220,7 @@ def _merged(query: Mapping[str, str], event: Mapping[str, Any]) -> dict[str, Any
         other = event.get(name)
         if other is not None and other != value:
             raise BadRequest(
-                f"{name} is {value[:80]!r} in the query and {str(other)[:80]!r} in the event; give it once",
+                f"{name} is {shortly(value)} in the query and {shortly(other)} in the event; give it once",
                 field=name,
             )
     return {**event, **query}
