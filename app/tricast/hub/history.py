@@ -34,6 +34,11 @@ class Span:
     cut: bool
     _payloads: dict[Format, Payload] = field(default_factory=dict)
 
+    @property
+    def weight(self) -> int:
+        """What it may cost in memory: the events, and the two formats that are joined of them."""
+        return 3 * self.size + 256
+
     def payload(self, format: Format) -> Payload:
         """Its events in one write, joined once per format."""
         made = self._payloads.get(format)
@@ -148,12 +153,12 @@ class History:
     def _keep(self, key: _Key, span: Span) -> None:
         old = self._spans.pop(key, None)
         if old is not None:
-            self._spans_size -= old.size + 256
+            self._spans_size -= old.weight
         self._spans[key] = span
-        self._spans_size += span.size + 256
+        self._spans_size += span.weight
         while self._spans_size > self._cache_bytes and len(self._spans) > 1:
             _, gone = self._spans.popitem(last=False)
-            self._spans_size -= gone.size + 256
+            self._spans_size -= gone.weight
 
     async def load(
         self, after: int, upto: int, subscription: Subscription, waiver: Waiver | None = None
