@@ -41,7 +41,11 @@ PARAMETERS: Schema = {
         "What to get: topics and patterns. An event is sent once, however many match.",
         required=True,
     ),
-    "cursor": _query("cursor", ref("Start"), "Where to begin. `Last-Event-ID` wins over it."),
+    "cursor": _query(
+        "cursor",
+        {"anyOf": [ref("Start"), {"const": ""}]},
+        "Where to begin (empty: latest). `Last-Event-ID` wins over it.",
+    ),
     "type": _query("type", _GLOBS, "Only events of these types."),
     "subject": _query("subject", _GLOBS, "Only events with these subjects."),
     "transport": _query(

@@ -61,8 +61,8 @@ async def subscribe(door: Door, scope: Any, receive: Any, send: Any) -> None:
         if chosen != "sse" or scope["method"] != "GET":
             raise
         _log.exception("GET /v1/events failed")
-        problem = Unavailable("the server failed to do this; its log says why")
-        await sse.turn_away(scope, send, problem, cors)
+        failure = Unavailable("the server failed to do this; its log says why")
+        await sse.turn_away(scope, send, failure, cors)
         return
     if scope["method"] == "HEAD":
         kind = b"text/event-stream" if chosen == "sse" else b"application/json"

@@ -81,8 +81,9 @@ class PortableOutlet:
     @asynccontextmanager
     async def until_aborted(self) -> AsyncIterator[None]:
         """What runs inside ends when this is aborted, however long a `send` takes (DELIVERY.md 3)."""
+        limit = asyncio.timeout(None)
         try:
-            async with asyncio.timeout(None) as limit:
+            async with limit:
                 self._limit = limit
                 yield
                 self._limit = None

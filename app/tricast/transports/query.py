@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from urllib.parse import parse_qsl, quote, unquote_plus
 
 from tricast.errors import BadRequest
-from tricast.hub.subscription import Subscription
+from tricast.hub.subscription import MAX_GLOBS, MAX_PATTERNS, Subscription
 from tricast.wire.start import LATEST, Start
 
 TransportName = Literal["websocket", "sse", "poll"]
@@ -103,6 +103,10 @@ def _parse(query_string: bytes) -> Query:
             raise BadRequest("the name of the parameter 'cursor' must not be percent-encoded", field="cursor")
         values.setdefault(name, []).append(value)
     _one(values, "token")
+    for name, most in (("topic", MAX_PATTERNS), ("type", MAX_GLOBS), ("subject", MAX_GLOBS)):
+        given = len(values.get(name, ()))
+        if given > most:
+            raise BadRequest(f"{given} {name}s were given; one subscription takes up to {most}", field=name)
     rest = "&".join(f"{quote(name)}={quote(value, safe='/*:,')}" for name, value in pairs if name != "cursor")
     return Query(
         Subscription.of(values.get("topic", ()), values.get("type", ()), values.get("subject", ())),
