@@ -12,7 +12,7 @@ from tests.api.documents import CONTROLS, Document
 from tests.api.served import Served, serve
 from websockets.exceptions import ConnectionClosed
 
-from tricast.errors import TricastError
+from tricast.api.schemas import errors
 
 COMMANDS = ["subscribe", "unsubscribe", "publish", "auth", "ping"]
 
@@ -51,10 +51,7 @@ def test_the_commands_documented_are_those_that_there_are(asyncapi: Document, se
 
 def test_every_close_code_is_documented(asyncapi: Document) -> None:
     documented = asyncapi.json["channels"]["events"]["x-close-codes"]
-    waiting: list[type[TricastError]] = [TricastError]
-    while waiting:
-        error = waiting.pop()
-        waiting.extend(error.__subclasses__())
+    for error in errors():
         assert str(error.close_code) in documented
     assert {"1000", "1002", "1007", "1009"} <= documented.keys()
 

@@ -10,7 +10,7 @@ from starlette.routing import Mount, Route
 from tests.api.documents import Document
 from tests.api.served import Served, serve
 
-from tricast.errors import TricastError
+from tricast.api.schemas import errors
 from tricast.server.app import EVENTS_PATH, Service
 from tricast.settings import Settings
 from tricast.transports.http import METHODS
@@ -43,10 +43,7 @@ def test_every_route_is_documented_and_everything_documented_is_there(openapi: D
 
 
 def test_every_error_has_a_problem_type(openapi: Document) -> None:
-    waiting: list[type[TricastError]] = [TricastError]
-    while waiting:
-        error = waiting.pop()
-        waiting.extend(error.__subclasses__())
+    for error in errors():
         openapi.check("Problem", error("why", field="topic", retry_after_s=1.5).problem())
 
 

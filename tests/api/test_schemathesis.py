@@ -13,7 +13,7 @@ from tests.api.served import Served
 
 from tricast.api.openapi import openapi as document
 
-_EXAMPLES = 80
+_EXAMPLES = 60
 _QUICK = settings(
     max_examples=_EXAMPLES,
     deadline=None,

@@ -6,7 +6,7 @@ import dataclasses
 import sys
 from typing import Any
 
-from tricast.api import events
+from tricast.api import admin, events
 from tricast.cli import main
 from tricast.server import app, direct
 
@@ -15,7 +15,7 @@ def shorten(name: str, seconds: float) -> None:
     if name == "headers":
         direct.HEADERS_TIMEOUT_S = seconds  # type: ignore[misc]
     elif name == "body":
-        events._BODY_TIMEOUT_S = seconds
+        events._BODY_TIMEOUT_S = admin.BODY_TIMEOUT_S = seconds
     elif name == "lag":
         made = app._hub_options
         app._hub_options = lambda settings: dataclasses.replace(made(settings), lag_limit_s=seconds)

@@ -111,6 +111,15 @@ async def test_a_body_that_dribbles_is_refused_and_the_connection_closed(wire: W
     answer.problem()
 
 
+@pytest.mark.parametrize("path", [EVENTS, "/v1/tokens"])
+@pytest.mark.parametrize("framing", ["Content-Length: 5", "Transfer-Encoding: chunked"])
+async def test_a_body_that_never_comes_is_refused_with_408(wire: Wire, path: str, framing: str) -> None:
+    await wire.send(f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n".encode())
+    answer = await wire.answer()
+    assert answer.status == 408
+    assert answer.problem()["field"] == "body"
+
+
 async def test_a_body_that_is_cut_off_publishes_nothing(shared: FaultServer, wire: Wire) -> None:
     before = (await wire.poll("demo/cut", "latest", timeout=0)).json()["cursor"]
     whole = request("POST", f"{EVENTS}?topic=demo/cut", b"x" * 100)

@@ -6,6 +6,7 @@ minted by API keys, and in dev mode by anybody.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from inspect import isawaitable
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.json_schema import models_json_schema
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -24,11 +25,12 @@ from tricast.access.grants import MAX_PATTERNS, Scope, realm_of
 from tricast.access.keys import KEY_PREFIX, Key
 from tricast.access.revocation import MAX_TTL_S
 from tricast.access.tokens import DEFAULT_TTL_S, MAX_SUBJECT_CHARS, MIN_TTL_S
-from tricast.errors import BadRequest, Forbidden, NotFound, TooLarge, TricastError, Unauthorized
+from tricast.errors import BadRequest, Forbidden, NotFound, TooLarge, TooSlow, TricastError, Unauthorized
 from tricast.event import rfc3339
 from tricast.hub.gate import Grant
 
 MAX_BODY_BYTES = 64 * 1024
+BODY_TIMEOUT_S = 30.0
 
 _Patterns = list[str]
 _M = TypeVar("_M", bound="_Body")
@@ -248,10 +250,16 @@ def problem_response(error: TricastError) -> Response:
 
 async def _read(request: Request, model: type[_M]) -> _M:
     body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise TooLarge(f"the body has more than {MAX_BODY_BYTES} bytes", field="body")
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise TooLarge(f"the body has more than {MAX_BODY_BYTES} bytes", field="body")
+    except TimeoutError:
+        raise TooSlow(f"the body did not arrive within {BODY_TIMEOUT_S:g} s", field="body") from None
+    except ClientDisconnect:
+        raise BadRequest("the client went away before the body was complete", field="body") from None
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:

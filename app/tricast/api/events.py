@@ -121,23 +121,18 @@ async def _body(scope: Any, receive: Any, limit: int) -> bytes:
     length = http.header(scope, b"content-length")
     if length is not None and length.isdigit() and int(length) > limit:
         raise TooLarge(f"the body has {int(length)} bytes; the limit is {limit}", field="body")
-    message = await receive()
-    if not message.get("more_body", False) and message["type"] == "http.request":
-        body: bytes = message.get("body", b"")
-        if len(body) > limit:
-            raise TooLarge(f"the body has {len(body)} bytes; the limit is {limit}", field="body")
-        return body
     try:
         async with asyncio.timeout(_BODY_TIMEOUT_S):
-            return await _rest(message, receive, limit)
+            return await _parts(receive, limit)
     except TimeoutError:
         raise TooSlow(f"the body did not arrive within {_BODY_TIMEOUT_S:g} s", field="body") from None
 
 
-async def _rest(message: Any, receive: Any, limit: int) -> bytes:
+async def _parts(receive: Any, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise BadRequest("the client went away before the body was complete", field="body")
         part = message.get("body", b"")
@@ -147,7 +142,6 @@ async def _rest(message: Any, receive: Any, limit: int) -> bytes:
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)
-        message = await receive()
 
 
 def _query(query_string: bytes) -> dict[str, str]:

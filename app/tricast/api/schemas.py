@@ -24,13 +24,13 @@ SECURITY: list[Schema] = [{"bearer": []}, {"apiKey": []}, {"token": []}]
 
 
 def errors() -> Iterator[type[TricastError]]:
-    """Every error that has a problem type of its own, by status."""
+    """Every error of `tricast.errors` that has a problem type of its own, by status."""
     found: dict[str, type[TricastError]] = {}
     waiting = [TricastError]
     while waiting:
         error = waiting.pop()
         found.setdefault(error.code, error)
-        waiting.extend(error.__subclasses__())
+        waiting.extend(sub for sub in error.__subclasses__() if sub.__module__ == TricastError.__module__)
     yield from sorted(found.values(), key=lambda error: (error.status, error.code))
 
 

@@ -202,13 +202,17 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def part(self, response: bytes) -> None:
-        """Answer a request whose body is still coming, and end the connection.
+        """Answer a request whose body is still coming, and end the connection."""
+        self._part(response.replace(b"\r\n", b"\r\nconnection: close\r\n", 1))
 
-        What comes is read and dropped for a moment: closing at once would reset the
-        connection, and the answer be lost to who is still sending (RFC 9112 §9.6).
+    def _part(self, response: bytes) -> None:
+        """Answer, and read and drop what comes for a moment.
+
+        Closing at once would reset the connection, and the answer be lost to who is
+        still sending (RFC 9112 §9.6).
         """
         self._parting = True
-        self.transport.write(response.replace(b"\r\n", b"\r\nconnection: close\r\n", 1))
+        self.transport.write(response)
         self.transport.write_eof()
         self.flow.resume_reading()
         self._head_timer = self.loop.call_later(_PARTING_S, self.transport.close)
@@ -238,9 +242,10 @@ class HttpProtocol(HttpToolsProtocol):
                 else:
                     self._await_head()
             elif self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(
-                    HeadTooLarge(f"the request's head has more than {MAX_HEAD_BYTES} bytes", field="request")
-                )
+                if self._head_timer is not None:
+                    self._head_timer.cancel()
+                detail = f"the request's head has more than {MAX_HEAD_BYTES} bytes"
+                self._part(refusal(HeadTooLarge(detail, field="request")))
             else:
                 self._await_head()
 
