@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import logging
 import time
 from collections.abc import Callable, Hashable
+
+_log = logging.getLogger("tricast.hub")
 
 
 def remaining_s(expires_at: float | None) -> int | None:
@@ -50,7 +53,10 @@ class Deadlines:
             at, _, entry = heapq.heappop(heap)
             if self._due.get(entry) == at:
                 del self._due[entry]
-                self._expired(entry)
+                try:
+                    self._expired(entry)
+                except Exception:  # noqa: BLE001
+                    _log.exception("a connection whose grant has expired could not be ended")
             heap = self._heap
         self._arm()
 

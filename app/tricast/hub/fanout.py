@@ -51,11 +51,12 @@ class Desk(Protocol):
 class Group:
     """All live subscribers with one subscription."""
 
-    __slots__ = ("desk", "filtered", "members", "subscription")
+    __slots__ = ("accepts", "desk", "filtered", "members", "subscription")
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
-        self.filtered = bool(subscription.types or subscription.subjects)
+        self.filtered = subscription.is_filtered
+        self.accepts = subscription.filter()
         self.members: dict[Format, dict[Member, None]] = {}
         self.desk: Desk | None = None
 
@@ -88,8 +89,16 @@ class Fanout:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def begin(self, head: int) -> None:
-        """Start at the log's head, on the running loop."""
+        """Start at the log's head, on the running loop, with nobody and nothing under way."""
         self.position = self.done = head
+        self.live = 0
+        self._groups, self._index = {}, TopicIndex()
+        self._pending.clear()
+        self._ephemeral.clear()
+        self._waiters.clear()
+        self._probes.clear()
+        self._beats = False
+        self._work = None
         self._loop = asyncio.get_running_loop()
 
     # Membership: synchronous, so that nothing happens between the last look and the join.
@@ -171,22 +180,37 @@ class Fanout:
             self._step()
 
     def _step(self) -> None:
-        assert self._work is not None
+        work = self._work
         assert self._loop is not None
+        if work is None:  # the hub was left, and entered again
+            return
         try:
-            next(self._work)
+            next(work)
         except StopIteration:
             self._work = None
             if self._busy():
                 self._start()
         except Exception:  # noqa: BLE001
             _log.exception("fan-out failed; every live subscriber is replayed from the log")
-            self._work = None
-            for member in self._members():
-                member.replay()
-            self.done = self.position
+            self._recover()
         else:
             self._loop.call_soon(self._step)
+
+    def _recover(self) -> None:
+        """After a failure: what may not have been written is replayed, then go on with the rest."""
+        for group in list(self._groups.values()):
+            if group.desk is not None:
+                group.desk.hit(self.done)
+        for member in self._members():
+            member.replay()
+        self.done = self.position
+        self._work = None
+        if self._busy():
+            self._loop_of().call_soon(self._start)
+
+    def _loop_of(self) -> asyncio.AbstractEventLoop:
+        assert self._loop is not None
+        return self._loop
 
     def _busy(self) -> bool:
         return bool(self._pending or self._ephemeral or self._beats or self._probes)
@@ -201,11 +225,10 @@ class Fanout:
                 if not probe.done():
                     probe.set_result(None)
             if self._pending:
+                self.before_batch()  # before F moves: who expires now is told the position before this batch
                 yield from self._deliver(*self._take())
             if self._ephemeral:
-                events = list(self._ephemeral)
-                self._ephemeral.clear()
-                yield from self._pass(events)
+                yield from self._pass(self._take_ephemeral())
             if self._beats:
                 self._beats = False
                 yield from self._beat()
@@ -226,13 +249,21 @@ class Fanout:
                 events.append(event)
         return after, after + len(events), events
 
+    def _take_ephemeral(self) -> list[Event]:
+        events: list[Event] = []
+        size = 0
+        while self._ephemeral and (not events or size + len(self._ephemeral[0].json) <= WRITE_BYTES):
+            event = self._ephemeral.popleft()
+            events.append(event)
+            size += len(event.json)
+        return events
+
     def _deliver(self, after: int, upto: int, events: list[Event]) -> Iterator[None]:
         self.position = upto
         while self._waiters and self._waiters[0][0] <= upto:
             waiter = self._waiters.popleft()[1]
             if not waiter.done():
                 waiter.set_result(None)
-        self.before_batch()
         hits = self._match(events)
         for group in hits:
             if group.desk is not None:
@@ -264,17 +295,26 @@ class Fanout:
 
     def _match(self, events: Sequence[Event]) -> dict[Group, int]:
         """Which events of the batch each group gets, as a bit mask."""
-        hits: dict[Group, int] = {}
-        seen: dict[str, tuple[Group, ...]] = {}
+        topics: dict[str, int] = {}
         for index, event in enumerate(events):
-            groups = seen.get(event.topic)
-            if groups is None:
-                groups = seen[event.topic] = self._index.match(event.topic)
-            bit = 1 << index
-            for group in groups:
-                if not group.filtered or group.subscription.accepts(event):
-                    hits[group] = hits.get(group, 0) | bit
+            topics[event.topic] = topics.get(event.topic, 0) | 1 << index
+        hits: dict[Group, int] = {}
+        for topic, mask in topics.items():
+            for group in self._index.match(topic):
+                wanted = self._filtered(group, mask, events) if group.filtered else mask
+                if wanted:
+                    hits[group] = hits.get(group, 0) | wanted
         return hits
+
+    @staticmethod
+    def _filtered(group: Group, mask: int, events: Sequence[Event]) -> int:
+        wanted = 0
+        while mask:
+            bit = mask & -mask
+            if group.accepts(events[bit.bit_length() - 1]):
+                wanted |= bit
+            mask ^= bit
+        return wanted
 
     def _pass(self, events: list[Event]) -> Iterator[None]:
         """Ephemeral events: to whoever is live, unordered against the log, at most once."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tricast.event import Event
 from tricast.hub.subscription import Subscription
-from tricast.log.base import Log, RetentionClass
+from tricast.log.base import Bounds, Log, RetentionClass
+from tricast.pattern import Pattern, matcher
 from tricast.wire.frames import Format, Payload, payload
 
 WRITE_BYTES = 64 * 1024
@@ -33,11 +34,6 @@ class Span:
     size: int
     cut: bool
     _payloads: dict[Format, Payload] = field(default_factory=dict)
-
-    @property
-    def weight(self) -> int:
-        """What it may cost in memory: the events, and the two formats that are joined of them."""
-        return 3 * self.size + 256
 
     def payload(self, format: Format) -> Payload:
         """Its events in one write, joined once per format."""
@@ -78,7 +74,8 @@ class History:
         """Start with nothing in memory, at the log's head."""
         self._events.clear()
         self._spans.clear()
-        self._first = self._size = self._spans_size = 0
+        self._first = self._size = self._gone = self._spans_size = 0
+        self._loading.clear()
         self._start = head
 
     @property
@@ -132,17 +129,17 @@ class History:
 
     def _cut(self, after: int, events: Sequence[Event], subscription: Subscription, key: _Key) -> Span:
         max_events, max_bytes = key[2], key[3]
+        matches, accepts = matcher(subscription.patterns), subscription.filter()
+        filtered = subscription.is_filtered
         topics: dict[str, bool] = {}
         chosen: list[Event] = []
         size = 0
         scanned = after
-        filtered = bool(subscription.types or subscription.subjects)
         for event in events:
             wanted = topics.get(event.topic)
             if wanted is None:
-                wanted = any(p.matches(event.topic) for p in subscription.patterns)
-                topics[event.topic] = wanted
-            if wanted and (not filtered or subscription.accepts(event)):
+                wanted = topics[event.topic] = matches(event.topic)
+            if wanted and (not filtered or accepts(event)):
                 if chosen and (size + len(event.json) > max_bytes or len(chosen) >= max_events):
                     return Span(after, scanned, chosen, size, True)
                 chosen.append(event)
@@ -153,12 +150,11 @@ class History:
     def _keep(self, key: _Key, span: Span) -> None:
         old = self._spans.pop(key, None)
         if old is not None:
-            self._spans_size -= old.weight
+            self._spans_size -= _weight(key, old)
         self._spans[key] = span
-        self._spans_size += span.weight
+        self._spans_size += _weight(key, span)
         while self._spans_size > self._cache_bytes and len(self._spans) > 1:
-            _, gone = self._spans.popitem(last=False)
-            self._spans_size -= gone.weight
+            self._spans_size -= _weight(*self._spans.popitem(last=False))
 
     async def load(
         self, after: int, upto: int, subscription: Subscription, waiver: Waiver | None = None
@@ -173,8 +169,12 @@ class History:
         pending = self._loading.get(key)
         if pending is None:
             pending = self._loading[key] = asyncio.ensure_future(self._load(key, upto))
-            pending.add_done_callback(lambda _: self._loading.pop(key, None))
+            pending.add_done_callback(lambda done: self._loaded(key, done))
         return await asyncio.shield(pending)
+
+    def _loaded(self, key: _Key, done: asyncio.Future[Span | Trimmed]) -> None:
+        if self._loading.get(key) is done:
+            del self._loading[key]
 
     async def _load(self, key: _Key, upto: int) -> Span | Trimmed:
         after, subscription, max_events, max_bytes, waiver = key
@@ -183,11 +183,19 @@ class History:
         floor = page.bounds.floor(subscription.patterns, dict(waiver) if waiver else None)
         if floor > after:
             return Trimmed(floor)
-        wanted = [event for event in page.events if subscription.accepts(event)]
+        accepts = subscription.filter()
+        wanted = [event for event in page.events if accepts(event)]
         spans = list(_split(after, page.scanned, wanted, max_bytes))
         for span in reversed(spans):
             self._keep((span.after, subscription, max_events, max_bytes, waiver), span)
         return spans[0]
+
+
+def _weight(key: _Key, span: Span) -> int:
+    """What a span may cost in memory: its key, its events, and the two formats joined of them."""
+    _, subscription, _, _, waiver = key
+    asked = len(subscription.patterns) + len(subscription.types) + len(subscription.subjects)
+    return 512 + 400 * asked + 120 * len(waiver or ()) + 3 * span.size
 
 
 def _split(after: int, scanned: int, events: Sequence[Event], max_bytes: int) -> list[Span]:
@@ -205,6 +213,6 @@ def _split(after: int, scanned: int, events: Sequence[Event], max_bytes: int) ->
     return spans
 
 
-def waiver_of(floors: Mapping[RetentionClass, int]) -> Waiver | None:
+def waiver_of(bounds: Bounds, patterns: Sequence[Pattern]) -> Waiver | None:
     """The trim marks as they stand, to be ignored by one who asked for "whatever there is"."""
-    return frozenset(floors.items()) or None
+    return frozenset(bounds.marks(patterns)) or None

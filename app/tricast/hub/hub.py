@@ -97,6 +97,7 @@ class Hub:
         self.fanout.heartbeat = lambda: control.heartbeat(self.position)
         self._projections: dict[str, Projection] = {}
         self._open: dict[str, Subscriber | Poll] = {}
+        self._iterating: set[Poll] = set()
         self._hooks: dict[str, list[Callable[..., Any]]] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._stack: AsyncExitStack | None = None
@@ -138,9 +139,12 @@ class Hub:
             await self.drain(within_s=1.0)
 
     async def _end(self) -> None:
+        stopping = Draining("the hub is stopping")
+        for poll in list(self._iterating):
+            poll.answer(Answer(poll.position, self.bounds.cursor(poll.position), problem=stopping))
         for connection in list(self._open.values()):
             if isinstance(connection, Subscriber):
-                connection.close(Draining("the hub is stopping"), reconnect_after_ms=1000)
+                connection.close(stopping, reconnect_after_ms=1000)
             else:
                 self._desks.expire(connection)
         for task in list(self._background):
@@ -225,7 +229,8 @@ class Hub:
         """The matching events after `cursor`, as they come, without end.
 
         If the log can no longer serve the position, an event of type
-        `tricast.reset` stands in the stream where the gap is.
+        `tricast.reset` stands in the stream where the gap is. Raises Draining when
+        the hub stops.
         """
         self._started()
         subscription = Subscription.of(patterns, type, subject)
@@ -242,6 +247,7 @@ class Hub:
                 respond=waiting.set_result,
                 paced=False,
             )
+            self._iterating.add(poll)
             if place.reset is not None:
                 self._desks.reset(poll, place.reset)
             else:
@@ -249,6 +255,7 @@ class Hub:
             try:
                 answer = await waiting
             finally:
+                self._iterating.discard(poll)
                 poll.lost()
             if answer.problem is not None:
                 raise answer.problem
@@ -284,10 +291,10 @@ class Hub:
         bounds = self.log.bounds()
         if isinstance(start, int):
             # A time before all epochs, or in what was trimmed: whatever is kept, no reset.
-            return _Place(min(start, self.fanout.position), waiver_of(bounds.floors))
+            return _Place(min(start, self.fanout.position), waiver_of(bounds, subscription.patterns))
         if start.kind == "earliest":
             oldest = min(bounds.oldest(subscription.patterns), self.fanout.position)
-            return _Place(oldest, waiver_of(bounds.floors))
+            return _Place(oldest, waiver_of(bounds, subscription.patterns))
         if start.kind == "unknown":
             return _Place(self.fanout.position, reset="unknown")
         if start.cursor is None:
@@ -352,7 +359,7 @@ class Hub:
         subscriber.control(
             control.hello(
                 cursor=None if owes else subscriber.cursor,
-                recovered=place.recovered,
+                recovered=place.recovered and bool(subscription.patterns),
                 heartbeat_s=self.options.heartbeat_s,
                 expires_in_s=expires_in_s(caller),
                 connection=caller.connection,

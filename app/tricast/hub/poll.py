@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -30,6 +30,8 @@ MAX_ANSWER_BYTES = 1024 * 1024
 PACE_S = 0.1
 _PACE_PER_POLL_S = 0.0001
 _MAX_LOADS = 64
+_SCANS = 2  # spans that are looked through in one turn of the loop
+_SLICE = 256
 _log = logging.getLogger("tricast.poll")
 
 
@@ -133,13 +135,16 @@ class Poll:
 class PollDesk:
     """Where the polls with one subscription wait."""
 
-    __slots__ = ("_desks", "_first_hit", "_group", "_timer", "polls")
+    __slots__ = ("_again", "_crowd", "_desks", "_due", "_first_hit", "_group", "_timer", "polls")
 
     def __init__(self, desks: PollDesks, group: Group) -> None:
         self._desks = desks
         self._group = group
         self.polls: dict[Poll, None] = {}
         self._first_hit: int | None = None
+        self._due: deque[Poll] = deque()  # those that the flush under way has still to answer
+        self._crowd = 0
+        self._again = False
         self._timer: asyncio.Handle | None = None
         group.desk = self
 
@@ -159,6 +164,7 @@ class PollDesk:
             self._close()
 
     def _close(self) -> None:
+        self._due.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -169,16 +175,32 @@ class PollDesk:
         """Events for this group stand after `after`; nothing does between a parked poll and it."""
         if self._first_hit is None or after < self._first_hit:
             self._first_hit = after
+        self._again = bool(self._due)
         if self._timer is None:
             wait = self._desks.pause(self._group.subscription, self.polls)
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(wait, self._flush) if wait > 0 else loop.call_soon(self._flush)
 
     def _flush(self) -> None:
+        """Answer all who wait now, in slices. The hit stands until the last of them is answered."""
         self._timer = None
-        hit, self._first_hit = self._first_hit, None
-        if hit is not None and self.polls:
-            self._desks.flush(self._group.subscription, list(self.polls), hit)
+        self._desks.before_answers()
+        hit = self._first_hit
+        if hit is None or not self.polls:
+            return
+        if not self._due:
+            self._due.extend(self.polls)
+            self._crowd = len(self.polls)
+        part = [self._due.popleft() for _ in range(min(_SLICE, len(self._due)))]
+        if self._due:
+            self._timer = asyncio.get_running_loop().call_soon(self._flush)
+        elif not self._again:
+            self._first_hit = None
+        self._desks.flush(self._group.subscription, part, hit, crowd=self._crowd)
+        if not self._due and self._again:
+            self._again = False
+            if self.polls:
+                self.hit(hit)
 
 
 class PollDesks:
@@ -188,8 +210,9 @@ class PollDesks:
         self._fanout = fanout
         self._bounds = bounds
         self._pace_s = pace_s
-        # By subscription: until when the next answer waits, and up to where the last one went.
-        self._flushed: OrderedDict[Subscription, tuple[float, int]] = OrderedDict()
+        # By the hash of a subscription (two with one hash only share a pause): until when the next
+        # answer waits, and up to where the last one went.
+        self._flushed: OrderedDict[int, tuple[float, int]] = OrderedDict()
 
     def open(self, poll: Poll, timeout_s: float | None) -> None:
         """Answer `poll` now if something waits, else park it (`timeout_s` 0: answer all the same)."""
@@ -226,7 +249,7 @@ class PollDesks:
 
     def _wants_pace(self, poll: Poll) -> bool:
         """Whether the answer is held back a moment: it has just had the latest one."""
-        flushed = self._flushed.get(poll.subscription) if poll.paced else None
+        flushed = self._flushed.get(hash(poll.subscription)) if poll.paced else None
         if flushed is None:
             return False
         until, position = flushed
@@ -234,18 +257,22 @@ class PollDesks:
 
     def pause(self, subscription: Subscription, polls: dict[Poll, None]) -> float:
         """How long the next answer to this group waits, in seconds."""
-        flushed = self._flushed.get(subscription)
+        flushed = self._flushed.get(hash(subscription))
         if flushed is None or any(not poll.paced for poll in polls):
             return 0.0
         return flushed[0] - asyncio.get_running_loop().time()
 
-    def flush(self, subscription: Subscription, polls: Sequence[Poll], hit: int) -> None:
-        """Answer the parked polls of one subscription, one shared answer per position."""
+    def before_answers(self) -> None:
+        """End what has expired. (While its hit still stands: it is then told a position before it.)"""
         self._fanout.before_batch()
+
+    def flush(self, subscription: Subscription, polls: Sequence[Poll], hit: int, *, crowd: int) -> None:
+        """Answer parked polls of one subscription (of which `crowd` wait), one answer per position."""
         target = self._fanout.position
-        pause = min(self._pace_s, len(polls) * _PACE_PER_POLL_S)
-        self._flushed[subscription] = (asyncio.get_running_loop().time() + pause, target)
-        self._flushed.move_to_end(subscription)
+        pause = min(self._pace_s, crowd * _PACE_PER_POLL_S)
+        key = hash(subscription)
+        self._flushed[key] = (asyncio.get_running_loop().time() + pause, target)
+        self._flushed.move_to_end(key)
         while len(self._flushed) > 4096:
             self._flushed.popitem(last=False)
         shared: dict[tuple[int, int], Answer] = {}
@@ -269,14 +296,15 @@ class PollDesks:
                 _log.exception("a poll's answer could not be written")
 
     def _scan(self, poll: Poll, start: int, target: int) -> Span | None:
-        """The first span with events after `start`, or the last one; None: not in memory."""
-        while True:
+        """The first span with events after `start`, or the last one; None: that must be awaited."""
+        for _ in range(_SCANS):
             span = self._fanout.history.find(
                 start, target, poll.subscription, max_events=poll.limit, max_bytes=MAX_ANSWER_BYTES
             )
             if span is None or span.events or span.scanned >= target:
                 return span
             start = span.scanned
+        return None
 
     def time_out(self, poll: Poll) -> None:
         """Answer a parked poll with what there is: usually nothing, at fan-out's position."""
@@ -284,7 +312,8 @@ class PollDesks:
             return
         hit = poll.desk.first_hit if poll.desk is not None else None
         if hit is not None:
-            self.flush(poll.subscription, [poll], hit)
+            self.before_answers()
+            self.flush(poll.subscription, [poll], hit, crowd=1)
         if poll.task is None and not poll.answered:
             self._respond(poll, (), self._fanout.position)
 
@@ -346,6 +375,7 @@ class PollDesks:
         history = self._fanout.history
         found = history.find(position, target, poll.subscription, waiver=poll.waiver)
         if found is not None:
+            await asyncio.sleep(0)
             return found
         return await history.load(position, target, poll.subscription, poll.waiver)
 

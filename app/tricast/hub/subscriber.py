@@ -284,7 +284,11 @@ class Subscriber:
             return
         last = message.payload(self.format)
         self._closed()
-        self._outlet.finish(last, code=problem.close_code, reason=problem.detail)
+        try:
+            self._outlet.finish(last, code=problem.close_code, reason=problem.detail)
+        except Exception:  # noqa: BLE001
+            _log.exception("a goodbye could not be written")
+            self._outlet.abort()
 
     def abort(self) -> None:
         """Drop the connection without another byte."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 from tricast.errors import BadRequest
 from tricast.event import Event
-from tricast.pattern import Pattern
+from tricast.pattern import Pattern, matcher
 
 MAX_PATTERNS = 128
 MAX_GLOBS = 16
@@ -28,11 +29,11 @@ class Subscription:
     @staticmethod
     def of(patterns: Iterable[str], types: Iterable[str] = (), subjects: Iterable[str] = ()) -> Subscription:
         """Raises BadRequest naming the pattern or glob that is wrong."""
-        texts = tuple(dict.fromkeys(patterns))
-        if len(texts) > MAX_PATTERNS:
+        given = tuple(islice(patterns, 2 * MAX_PATTERNS + 1))  # (what is held, and what is added)
+        texts = tuple(dict.fromkeys(given))
+        if len(given) > 2 * MAX_PATTERNS or len(texts) > MAX_PATTERNS:
             raise BadRequest(
-                f"{len(texts)} topics were given; one subscription takes up to {MAX_PATTERNS}",
-                field="topic",
+                f"too many topics were given; one subscription takes up to {MAX_PATTERNS}", field="topic"
             )
         return Subscription(
             tuple(sorted((Pattern.parse(text) for text in texts), key=lambda p: p.text)),
@@ -40,19 +41,27 @@ class Subscription:
             _globs(subjects, "subject"),
         )
 
-    def accepts(self, event: Event) -> bool:
-        """Whether the filters (not the patterns) let `event` through."""
-        if self.types and not any(_glob(g).fullmatch(event.type) for g in self.types):
-            return False
-        if self.subjects:
-            subject = event.subject
-            return subject is not None and any(_glob(g).fullmatch(subject) for g in self.subjects)
-        return True
+    @property
+    def is_filtered(self) -> bool:
+        """Whether `accepts` may refuse anything."""
+        return bool(self.types or self.subjects)
+
+    def filter(self) -> Callable[[Event], bool]:
+        """Whether the globs (not the patterns) let an event through. Keep it: making it costs."""
+        types, subjects = _globs_of(self.types), _globs_of(self.subjects)
+
+        def accepts(event: Event) -> bool:
+            if types is not None and types(event.type) is None:
+                return False
+            if subjects is None:
+                return True
+            return event.subject is not None and subjects(event.subject) is not None
+
+        return accepts
 
     def matches(self, event: Event) -> bool:
-        """Whether patterns and filters let `event` through."""
-        topic = event.topic
-        return any(p.matches(topic) for p in self.patterns) and self.accepts(event)
+        """Whether patterns and globs let `event` through."""
+        return matcher(self.patterns)(event.topic) and self.filter()(event)
 
     def with_patterns(self, patterns: Iterable[str]) -> Subscription:
         """The same filters over other patterns."""
@@ -60,9 +69,10 @@ class Subscription:
 
 
 def _globs(globs: Iterable[str], field: str) -> tuple[str, ...]:
-    unique = tuple(sorted(set(globs)))
-    if len(unique) > MAX_GLOBS:
-        raise BadRequest(f"{len(unique)} {field} globs were given; the limit is {MAX_GLOBS}", field=field)
+    given = tuple(islice(globs, MAX_GLOBS + 1))
+    if len(given) > MAX_GLOBS:
+        raise BadRequest(f"too many {field} globs were given; the limit is {MAX_GLOBS}", field=field)
+    unique = tuple(sorted(set(given)))
     for glob in unique:
         if not 1 <= len(glob) <= MAX_GLOB_CHARS or glob.count("*") > 8:
             raise BadRequest(
@@ -72,7 +82,10 @@ def _globs(globs: Iterable[str], field: str) -> tuple[str, ...]:
     return unique
 
 
-@lru_cache(maxsize=4096)
-def _glob(text: str) -> re.Pattern[str]:
-    """`*` stands for any run of characters, `?` for one. Never backtracks over a `*` once passed."""
-    return re.compile(fnmatch.translate(text.replace("[", "[[]")))
+@lru_cache(maxsize=256)
+def _globs_of(texts: tuple[str, ...]) -> Callable[[str], object] | None:
+    """One expression for all of them; None: everything. `*` is any run of characters, `?` one."""
+    if not texts:
+        return None
+    # fnmatch never backtracks over a `*` once passed.
+    return re.compile("|".join(fnmatch.translate(text.replace("[", "[[]")) for text in texts)).match

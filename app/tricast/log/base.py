@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, Self
 
 from tricast.cursor import Cursor, ResetReason
 from tricast.event import Draft, Event
-from tricast.pattern import Pattern
+from tricast.pattern import SYSTEM_APP, Pattern
 
 ANY_VERSION = -1
 IDEMPOTENCY_WINDOW_MS = 24 * 3600 * 1000
@@ -128,24 +128,42 @@ class Bounds:
 
         Marks that stand in `waived` with the same value don't count.
         """
-        patterns = tuple(patterns)
-        return max(
-            (
-                mark
-                for cls, mark in self.floors.items()
-                if (waived is None or waived.get(cls, 0) < mark)
-                and any(pattern.reaches_app(cls.app) for pattern in patterns)
-            ),
-            default=0,
-        )
+        marks = self.marks(patterns)
+        return max((mark for cls, mark in marks if waived is None or waived.get(cls, 0) < mark), default=0)
+
+    def marks(self, patterns: Iterable[Pattern]) -> list[tuple[RetentionClass, int]]:
+        """The trim marks above 0 of the classes that `patterns` can reach."""
+        by_app = _marks_by_app(self.floors)
+        return [
+            (cls, mark) for app in _reached(patterns, by_app) for cls, mark in by_app.get(app, ()) if mark
+        ]
 
     def oldest(self, patterns: Iterable[Pattern]) -> int:
         """The offset after which the oldest event kept for `patterns` may stand."""
-        patterns = tuple(patterns)
-        return min(
-            (m for cls, m in self.floors.items() if any(p.reaches_app(cls.app) for p in patterns)),
-            default=0,
-        )
+        by_app = _marks_by_app(self.floors)
+        return min((mark for app in _reached(patterns, by_app) for _, mark in by_app.get(app, ())), default=0)
+
+
+_Marks = dict[str, list[tuple[RetentionClass, int]]]
+_indexed: tuple[Mapping[RetentionClass, int], _Marks] = (MappingProxyType({}), {})
+
+
+def _reached(patterns: Iterable[Pattern], by_app: _Marks) -> set[str]:
+    """The apps that any of `patterns` can reach (among those in `by_app`, or named)."""
+    apps = {pattern.app for pattern in patterns}
+    named = {app for app in apps if app is not None}
+    return named | {app for app in by_app if app != SYSTEM_APP} if None in apps else named
+
+
+def _marks_by_app(floors: Mapping[RetentionClass, int]) -> _Marks:
+    """`floors` by app. Made once for as long as they are the same object, which is until one rises."""
+    global _indexed
+    if _indexed[0] is not floors:
+        by_app: _Marks = {}
+        for cls, mark in floors.items():
+            by_app.setdefault(cls.app, []).append((cls, mark))
+        _indexed = (floors, by_app)
+    return _indexed[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,8 +31,8 @@ from tricast.log.base import (
 )
 from tricast.log.commit import COMMIT_DRAFTS, Commit, First, Key, class_of, encode, new_epoch
 from tricast.log.retention import Held, doomed
-from tricast.log.topics import Topics, matcher
-from tricast.pattern import Pattern
+from tricast.log.topics import Topics
+from tricast.pattern import Pattern, matcher
 
 _FORGET_PER_COMMIT = 1000
 _logger = logging.getLogger("tricast.log")

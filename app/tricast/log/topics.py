@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from tricast.pattern import Pattern, app_of
 
@@ -50,15 +50,3 @@ class Topics:
                 offset = head
             last = max(last, offset)
         return last
-
-
-def matcher(patterns: Iterable[Pattern]) -> Callable[[str], bool]:
-    """Whether a topic is matched by any of `patterns`: one look-up for all that are literal."""
-    patterns = tuple(patterns)
-    literal = frozenset(pattern.text for pattern in patterns if pattern.is_literal)
-    wild = tuple(pattern for pattern in patterns if not pattern.is_literal)
-
-    def matches(topic: str) -> bool:
-        return topic in literal or any(pattern.matches(topic) for pattern in wild)
-
-    return matches

@@ -32,8 +32,8 @@ from tricast.log.sqlite.reader import Reader
 from tricast.log.sqlite.schema import FileLock, Synchronous, open_file
 from tricast.log.sqlite.store import State, Store, Trim
 from tricast.log.sqlite.writer import Writer
-from tricast.log.topics import Topics, matcher
-from tricast.pattern import Pattern
+from tricast.log.topics import Topics
+from tricast.pattern import Pattern, matcher
 
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 _UNIT_BYTES = 512
