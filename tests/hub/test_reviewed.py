@@ -39,7 +39,7 @@ class Expiring(Hub):
     def __init__(self) -> None:
         super().__init__(options=HubOptions(poll_pace_s=0))
         self.due = False
-        self._deadlines._arm = lambda: None  # type: ignore[method-assign]
+        self._connections.deadlines._arm = lambda: None  # type: ignore[method-assign]
         check = self.fanout.before_batch
         self.fanout.before_batch = lambda: check() if self.due else None
 

@@ -1,0 +1,129 @@
+"""Everybody who is connected: until when they may be, and how they are told that it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from tricast.errors import Draining, TricastError, Unauthorized
+from tricast.hub.caller import Caller
+from tricast.hub.desks import PollDesks
+from tricast.hub.expiry import Deadlines
+from tricast.hub.options import Stats
+from tricast.hub.poll import Poll
+from tricast.hub.subscriber import Subscriber
+
+_SLICE = 200
+
+
+class Connections:
+    """Streams and waiting polls by connection id. `gone(caller)` is called when one has ended."""
+
+    def __init__(self, desks: PollDesks, gone: Callable[[Caller], None]) -> None:
+        self._desks = desks
+        self._gone = gone
+        self._open: dict[str, Subscriber | Poll] = {}
+        self._empty = asyncio.Event()
+        self.deadlines = Deadlines(self._expire)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[Subscriber | Poll]:
+        """Those there are now: they may go while one iterates."""
+        return iter(list(self._open.values()))
+
+    def streams(self) -> list[Subscriber]:
+        """The push subscribers."""
+        return [each for each in self._open.values() if isinstance(each, Subscriber)]
+
+    def callers(self) -> dict[str, Caller]:
+        """Who is connected, by connection id."""
+        return {key: connection.caller for key, connection in self._open.items()}
+
+    def add(self, connection: Subscriber | Poll) -> None:
+        """Take in one who has come."""
+        self._open[connection.caller.connection] = connection
+        connection.on_closed = self._remove
+        self._bound(connection)
+
+    def renew(self, subscriber: Subscriber, caller: Caller) -> None:
+        """Put a renewed grant in the place of the old one (DELIVERY.md 22)."""
+        self.deadlines.remove(subscriber)
+        subscriber.caller = caller
+        self._bound(subscriber)
+
+    def _bound(self, connection: Subscriber | Poll) -> None:
+        expires_at = connection.caller.grant.expires_at
+        if expires_at is not None:
+            self.deadlines.add(connection, expires_at)
+
+    def _remove(self, connection: Subscriber | Poll) -> None:
+        self._open.pop(connection.caller.connection, None)
+        if not self._open:
+            self._empty.set()
+        self.deadlines.remove(connection)
+        self._gone(connection.caller)
+
+    def _expire(self, connection: Any) -> None:
+        if isinstance(connection, Subscriber):
+            problem = Unauthorized("the token has expired; connect with a new one, or renew by 'auth'")
+            connection.close(problem, reason="expired")
+        else:
+            self._desks.expire(connection)
+
+    def end(
+        self, match: Callable[[Caller], bool], problem: TricastError, *, reason: str | None = None
+    ) -> int:
+        """End those whose caller matches, with `problem`; how many there were."""
+        chosen = [connection for connection in self if match(connection.caller)]
+        for connection in chosen:
+            if isinstance(connection, Subscriber):
+                connection.close(problem, reason=reason)
+            else:
+                connection.answer(self._desks.problem(connection, problem))
+        return len(chosen)
+
+    def end_all(self, problem: TricastError) -> None:
+        """End what is left, at once."""
+        for connection in self:
+            if isinstance(connection, Subscriber):
+                connection.close(problem, reconnect_after_ms=1000)
+            else:
+                self._desks.expire(connection)
+
+    async def drain(self, within_s: float) -> None:
+        """Say goodbye to everybody, each with a time of its own to come back at; answer all polls."""
+        chosen = list(self)
+        spread_ms = 1000 + min(29_000, 2 * len(chosen))
+        problem = Draining("the server is stopping; reconnect")
+        for index, connection in enumerate(chosen):
+            if isinstance(connection, Subscriber):
+                after_ms = 500 + random.randrange(spread_ms)
+                connection.close(problem, reason="draining", reconnect_after_ms=after_ms)
+            else:
+                self._desks.time_out(connection)
+            if index % _SLICE == _SLICE - 1:
+                await asyncio.sleep(0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                self._empty.clear()
+                if self._open:
+                    await self._empty.wait()
+
+    def count(self, stats: Stats) -> None:
+        """Write how many there are, of what kind and in which state, into `stats`."""
+        stats.websocket = stats.sse = stats.poll = stats.lagging = stats.replaying = 0
+        for connection in self._open.values():
+            if isinstance(connection, Poll):
+                stats.poll += 1
+                continue
+            if connection.caller.transport == "websocket":
+                stats.websocket += 1
+            else:
+                stats.sse += 1
+            stats.lagging += connection.state == "lagging"
+            stats.replaying += connection.state == "replaying"

@@ -1,0 +1,44 @@
+"""How a hub is told to behave, and what it says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tricast.event import MAX_EVENT_BYTES
+from tricast.hub.poll import PACE_S
+from tricast.log.base import Retention
+
+
+@dataclass(frozen=True, slots=True)
+class HubOptions:
+    """How a hub behaves. Sizes in bytes, times in seconds."""
+
+    heartbeat_s: float = 15.0
+    recent_bytes: int = 32 * 1024 * 1024
+    max_event_bytes: int = MAX_EVENT_BYTES
+    retention: Retention = field(default_factory=Retention)
+    audit_retention: Retention = field(default_factory=lambda: Retention(age_s=400 * 86400.0))
+    lag_limit_s: float = 60.0
+    slice_writes: int = 256
+    poll_pace_s: float = PACE_S
+    synchronous: str = "FULL"
+
+
+@dataclass(slots=True)
+class Stats:
+    """What the hub is doing: plain integers, as of the call."""
+
+    websocket: int = 0
+    sse: int = 0
+    poll: int = 0
+    live: int = 0
+    lagging: int = 0
+    replaying: int = 0
+    published: int = 0
+    deliveries: int = 0
+    writes: int = 0
+    answers: int = 0
+    resets: int = 0
+    reads: int = 0
+    head: int = 0
+    position: int = 0
