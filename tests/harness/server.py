@@ -22,6 +22,7 @@ from tricast.settings import Settings
 from tricast.transports.door import Door
 
 Path_ = Literal["direct", "portable"]
+LARGE_BYTES = 16 * 1024 * 1024  # more than the kernel takes for a reader that reads nothing
 ANYONE = Grant(subject="anyone", subscribe=("**",), publish=("**",))
 
 
@@ -36,7 +37,7 @@ class Tokens(dict[str, Grant]):
 
 
 class App:
-    """The ASGI application: `/v1/events` and a lifespan that does nothing."""
+    """The ASGI application: `/v1/events`, `/large` (by ASGI alone), and a lifespan that does nothing."""
 
     def __init__(self, door: Door, settings: Settings) -> None:
         self.settings = settings
@@ -47,6 +48,10 @@ class App:
             while (await receive())["type"] != "lifespan.shutdown":
                 await send({"type": "lifespan.startup.complete"})
             await send({"type": "lifespan.shutdown.complete"})
+        elif scope["path"] == "/large":
+            length = (b"content-length", b"%d" % LARGE_BYTES)
+            await send({"type": "http.response.start", "status": 200, "headers": [length]})
+            await send({"type": "http.response.body", "body": bytes(LARGE_BYTES)})
         else:
             await self.hot(scope, receive, send)
 

@@ -70,6 +70,7 @@ class EventsEndpoint:
         try:
             caller = await door.caller(scope, "http")
             body = await _body(scope, receive, door.max_body_bytes)
+            door.recheck(caller)
             answer = await self._append(scope, caller, body)
         except TricastError as problem:
             await http.refuse(scope, send, problem, cors)

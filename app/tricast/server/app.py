@@ -129,7 +129,11 @@ class Service:
         def allowed_origin(origin: str, host: str, cookies: bool) -> bool:
             return access.origins.allows(origin, host, cookies=cookies)
 
+        def recheck(caller: Caller) -> None:
+            access.revocations.check(caller.grant)
+
         def admit(caller: Caller) -> None:
+            recheck(caller)  # (it may have been let in a while ago)
             limit = settings.max_connections
             if limit is not None and hub.connections >= limit:
                 raise TooMany(
@@ -145,6 +149,7 @@ class Service:
             knock=access.limits.connect,
             admit=admit,
             throttle=lambda caller, events: access.limits.publish(caller.grant, caller.address, events),
+            recheck=recheck,
             max_body_bytes=settings.max_body_bytes,
         )
 

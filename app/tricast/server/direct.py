@@ -109,6 +109,10 @@ class PublishCycle(ParkedCycle):
         self.more_body = True
 
 
+_DONE = ParkedCycle(keep_alive=False)
+_DONE.response_complete = True
+
+
 class RequestWriter:
     """One HTTP request's way to its socket (`transports.direct.DirectRequest`)."""
 
@@ -125,6 +129,7 @@ class RequestWriter:
         parked = protocol.unpark(self)
         if cycle.response_complete and not parked:
             return
+        self._cycle = _DONE
         cycle.response_started = cycle.response_complete = True
         cycle.message_event.set()
         if cycle.disconnected or protocol.transport.is_closing():
@@ -136,7 +141,7 @@ class RequestWriter:
         protocol.transport.write(response)
         if not cycle.keep_alive:
             protocol.transport.close()
-        protocol.answered()
+        protocol.on_response_complete()
 
     def park(self, lost: Callable[[], None]) -> None:
         cycle, protocol = self._cycle, self._protocol
@@ -148,6 +153,7 @@ class RequestWriter:
 
     def stream(self, head: bytes) -> EventStream:
         cycle, protocol = self._cycle, self._protocol
+        self._cycle = _DONE
         cycle.response_started = cycle.response_complete = True
         self._log(head)
         return protocol.hand_over(head, gone=cycle.disconnected)
@@ -169,6 +175,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._held_bytes = 0
         self._heads = 0
         self._head_bytes = 0
+        self._in_head = False
         self._in_body = False
         self._parting = False
         self._full = False
@@ -182,6 +189,11 @@ class HttpProtocol(HttpToolsProtocol):
     def _await_head(self) -> None:
         if self._head_timer is None:
             self._head_timer = self.loop.call_later(HEADERS_TIMEOUT_S, self._slow_head)
+
+    def _stop_waiting(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def _slow_head(self) -> None:
         self._head_timer = None
@@ -212,15 +224,21 @@ class HttpProtocol(HttpToolsProtocol):
         still sending (RFC 9112 §9.6).
         """
         self._parting = True
+        self._stop_waiting()
         self.transport.write(response)
         self.transport.write_eof()
         self.flow.resume_reading()
         self._head_timer = self.loop.call_later(_PARTING_S, self.transport.close)
 
+    @property
+    def _must_wait(self) -> bool:
+        """Whether what comes now waits: for a parked poll's answer, or for the client to take one."""
+        return self._parked is not None or self._full
+
     def data_received(self, data: bytes) -> None:
         if self._parting:
             return
-        if self._parked is not None or self._full:
+        if self._must_wait:
             # A request pipelined behind a waiting poll: its turn comes after the answer.
             self._held.append(data)
             self._held_bytes += len(data)
@@ -229,37 +247,47 @@ class HttpProtocol(HttpToolsProtocol):
             return
         heads = self._heads
         super().data_received(data)
-        cycle = cast(Any, self.cycle)
-        if isinstance(cycle, PublishCycle) and cycle.more_body and not self.transport.is_closing():
-            self._await_head()  # its body is bounded in time as a head is
+        if self.transport.is_closing() or self._must_wait:
             return
-        idle = cycle is None or (cycle.response_complete and not self.pipeline)
-        if self._heads == heads and idle and not self.transport.is_closing():
-            self._head_bytes += len(data)
-            if self._in_body:  # of a request that was answered before
-                if self._head_bytes > _MAX_DROPPED_BYTES:
-                    self.transport.abort()
-                else:
-                    self._await_head()
-            elif self._head_bytes > MAX_HEAD_BYTES:
-                if self._head_timer is not None:
-                    self._head_timer.cancel()
-                detail = f"the request's head has more than {MAX_HEAD_BYTES} bytes"
-                self._part(refusal(HeadTooLarge(detail, field="request")))
+        cycle: Any = self.cycle
+        if isinstance(cycle, PublishCycle) and cycle.more_body:
+            self._await_head()  # its body is bounded in time as a head is
+        elif cycle is None or (cycle.response_complete and not self.pipeline):
+            self._await_rest(len(data) if self._heads == heads else 0)
+
+    def _await_rest(self, size: int) -> None:
+        """Bound what may come where no request is worked on; `size` bytes of it have."""
+        self._head_bytes += size
+        if self._in_body:  # of a request that was answered before
+            if self._head_bytes > _MAX_DROPPED_BYTES:
+                self.transport.abort()
             else:
                 self._await_head()
+        elif self._head_bytes > MAX_HEAD_BYTES:
+            detail = f"the request's head has more than {MAX_HEAD_BYTES} bytes"
+            self._part(refusal(HeadTooLarge(detail, field="request")))
+        elif self._in_head:
+            self._await_head()
+        elif self.timeout_keep_alive_task is None:
+            # (any byte stops uvicorn's timer; those were the end of a body, or empty lines)
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._heads += 1
         self._head_bytes = 0
+        self._in_head = False
         self._in_body = True
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        self._stop_waiting()
         if self._hot is not None and self.url.startswith(EVENTS_PATH) and self._is_hot(self._hot):
             return
         before = self.cycle
-        if self._parked is not None or self._full:
+        if self._must_wait:
             # Pipelined in one segment with a poll that waits: queued, so that the poll's answer comes first.
             complete, before.response_complete = before.response_complete, False
             super().on_headers_complete()
@@ -279,13 +307,15 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_body = False
+        self._stop_waiting()
         cycle: Any = self.cycle
         if not isinstance(cycle, PublishCycle):
             super().on_message_complete()
         elif not cycle.response_complete:
             cycle.more_body = False
+            body, cycle.body = cycle.body, b""
             assert self._hot is not None
-            task = self.loop.create_task(self._hot.publish_now(self.scope, cycle.body))
+            task = self.loop.create_task(self._hot.publish_now(self.scope, body))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
@@ -297,7 +327,7 @@ class HttpProtocol(HttpToolsProtocol):
             return False
         if before is not None and not before.response_complete:
             return False
-        if self.pipeline or self._parked or self._full:
+        if self.pipeline or self._must_wait:
             return False
         method = parser.get_method()
         if b"#" in query or not parser.should_keep_alive():
@@ -338,14 +368,35 @@ class HttpProtocol(HttpToolsProtocol):
         scope["extensions"] = {EXTENSION: RequestWriter(self, cycle)}
         return True
 
+    def handle_websocket_upgrade(self) -> None:
+        cycle: Any = self.cycle
+        answering = cycle is not None and not cycle.response_complete
+        if answering or self.pipeline or self._must_wait or self.flow.write_paused:
+            # An answer that is owed would stand between the frames.
+            self.transport.abort()
+            return
+        super().handle_websocket_upgrade()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Hold nothing, now that the connection is another's or gone (no garbage for the collector)."""
+        self._stop_waiting()
+        self._unset_keepalive_if_required()
+        self.transport = _GONE
+        self.parser = None  # type: ignore[assignment]
+        self.cycle = None  # type: ignore[assignment]
+        self.scope = None  # type: ignore[assignment]
+        self.headers = None  # type: ignore[assignment]
+
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
         parked, self._parked = self._parked, None
-        for cycle, _ in self.pipeline:
-            cycle.disconnected = True
+        for waiting, _ in self.pipeline:
+            waiting.disconnected = True
         super().connection_lost(exc)
+        scope, cycle = cast(Any, self.scope), cast(Any, self.cycle)
+        if cycle is not None and cycle.response_complete:
+            scope.pop("extensions", None)  # (which has the cycle, which has the scope)
+        self._let_go()
         if parked is not None:
             parked[1]()
 
@@ -359,17 +410,18 @@ class HttpProtocol(HttpToolsProtocol):
         self._parked = None
         return True
 
-    def answered(self) -> None:
+    def on_response_complete(self) -> None:
         """Go on to the next request, once the client has taken what it was answered.
 
-        A client that pipelines and reads nothing would have every answer kept for it.
+        A client that pipelines and reads nothing would have every answer kept for it,
+        and a stream behind them would not know that its socket is full.
         """
         if self.flow.write_paused and not self.transport.is_closing():
             self._full = True
             self.flow.pause_reading()
             tune(self.transport)
             return
-        self.on_response_complete()
+        super().on_response_complete()
         if self._held:
             self._feed_held()
 
@@ -377,7 +429,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().resume_writing()
         if self._full:
             self._full = False
-            self.answered()
+            self.on_response_complete()
 
     def _feed_held(self) -> None:
         """Read what arrived while a request had to wait."""
@@ -389,9 +441,8 @@ class HttpProtocol(HttpToolsProtocol):
     def hand_over(self, head: bytes, *, gone: bool) -> EventStream:
         """Give the connection to a new EventStream, which is all that stays."""
         transport = self.transport
-        self._unset_keepalive_if_required()
         self.connections.discard(self)
-        stream = EventStream(transport, cast(Any, self.connections))
+        stream = EventStream(transport, cast(Any, self.connections), stalled=self.flow.write_paused)
         if gone or transport.is_closing():
             stream.connection_lost(None)
             return stream
@@ -403,11 +454,7 @@ class HttpProtocol(HttpToolsProtocol):
             stream.abort()
         if not transport.is_reading():
             transport.resume_reading()
-        self.transport = _GONE
-        self.parser = None  # type: ignore[assignment]
-        self.cycle = None  # type: ignore[assignment]
-        self.scope = None  # type: ignore[assignment]
-        self.headers = None  # type: ignore[assignment]
+        self._let_go()
         return stream
 
 
@@ -446,7 +493,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def hand_over(self, subprotocol: str | None) -> WebSocketStream:
         transport, conn = self.transport, self.conn
-        stream = WebSocketStream(transport, cast(Any, self.connections), conn)
+        stalled = not self.writable.is_set()
+        stream = WebSocketStream(transport, cast(Any, self.connections), conn, stalled=stalled)
         self.connections.discard(self)
         if self.disconnected or transport.is_closing():
             stream.connection_lost(None)

@@ -16,6 +16,8 @@ from tricast.wire.frames import PING_FRAME, Format, Payload, close_frame
 _NOTSENT_LOWAT: Final = 128 * 1024
 _USER_TIMEOUT_MS: Final = 60_000
 _CLOSE_TIMEOUT_S: Final = 2.0
+_TURN_BYTES: Final = 8 * 1024
+_MAX_LATE_BYTES: Final = 16 * 1024
 
 
 def tune(transport: asyncio.Transport) -> None:
@@ -36,11 +38,12 @@ class _Stream(asyncio.Protocol):
 
     format: Format
 
-    def __init__(self, transport: asyncio.Transport, connections: set[Any]) -> None:
+    def __init__(self, transport: asyncio.Transport, connections: set[Any], *, stalled: bool = False) -> None:
+        """`stalled`: the socket is full already, which the transport won't tell again."""
         self._transport: asyncio.Transport | None = transport
         self._connections = connections
         self._sink: Sink | None = None
-        self._stalled = False
+        self._stalled = stalled
         self._ended = False
         connections.add(self)
 
@@ -56,7 +59,11 @@ class _Stream(asyncio.Protocol):
         return 0 if transport is None else transport.get_write_buffer_size()
 
     def attach(self, sink: Sink) -> None:
-        self._sink = sink
+        if self._transport is None:
+            # The client went while it was let in, and nobody was there to be told.
+            asyncio.get_running_loop().call_soon(sink.lost)
+        else:
+            self._sink = sink
 
     def write(self, data: Payload, /) -> None:
         if not self._ended:
@@ -122,17 +129,40 @@ class EventStream(_Stream):
 class WebSocketStream(_Stream):
     """A WebSocket after its handshake: frames in by websockets' protocol, frames out as they are."""
 
-    __slots__ = ("_conn", "_free", "_held", "_parts", "_received", "_text", "_timer", "_unanswered")
+    __slots__ = (
+        "_conn",
+        "_free",
+        "_held",
+        "_late_bytes",
+        "_parts",
+        "_received",
+        "_text",
+        "_timer",
+        "_turn",
+        "_unanswered",
+        "_unread",
+    )
 
     format: Format = "frames"
 
-    def __init__(self, transport: asyncio.Transport, connections: set[Any], conn: ServerProtocol) -> None:
-        super().__init__(transport, connections)
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        connections: set[Any],
+        conn: ServerProtocol,
+        *,
+        stalled: bool = False,
+    ) -> None:
+        super().__init__(transport, connections, stalled=stalled)
         self._conn = conn
         self._received: Callable[[str | bytes], None] | None = None
         # (one buffer: a list of a million tiny fragments would cost many times the message)
         self._parts = bytearray()
         self._text = True
+        # What was read and is left for further turns of the loop: at most one read's worth.
+        self._unread = bytearray()
+        self._turn: asyncio.Handle | None = None
+        self._late_bytes = 0
         self._held = True  # until somebody listens
         self._unanswered = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -155,11 +185,19 @@ class WebSocketStream(_Stream):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        if (self._held or self._stalled) and not self._ended:
+        waits = self._waits
+        if self._unread and not waits and self._turn is None:
+            self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
+        if waits or self._unread:
             if transport.is_reading():
                 transport.pause_reading()
         elif not transport.is_reading():
+            self._unanswered = 0  # (a pong may wait among what is read now)
             transport.resume_reading()
+
+    @property
+    def _waits(self) -> bool:
+        return (self._held or self._stalled) and not self._ended
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -182,6 +220,8 @@ class WebSocketStream(_Stream):
             free.set_result(None)
 
     def beat(self) -> None:
+        if self._waits or self._unread:
+            return  # whatever the peer answers isn't read now
         if self._unanswered >= 2:
             raise TimeoutError("no pong for two beats")
         self._unanswered += 1
@@ -202,12 +242,39 @@ class WebSocketStream(_Stream):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        if self._turn is not None:
+            self._turn.cancel()
+        self._unread.clear()
         self._received = None
         super().connection_lost(exc)
         self._wake()
 
     def data_received(self, data: bytes) -> None:
         self._unanswered = 0
+        if self._unread or len(data) > _TURN_BYTES:
+            self._unread += data
+            self._read()
+        else:
+            self._take(data)
+
+    def _take_turn(self) -> None:
+        """Take a part of what was read: 256 KiB of tiny frames would hold up everybody else."""
+        self._turn = None
+        if self._transport is None or self._transport.is_closing():
+            self._unread.clear()
+        elif not self._waits:
+            part = bytes(self._unread[:_TURN_BYTES])
+            del self._unread[:_TURN_BYTES]
+            self._take(part)
+            self._read()
+
+    def _take(self, data: bytes) -> None:
+        if self._ended:
+            # Only the client's Close is still of interest; not a flood of anything else.
+            self._late_bytes += len(data)
+            if self._late_bytes > _MAX_LATE_BYTES:
+                self._unread.clear()
+                return
         conn = self._conn
         conn.receive_data(data)
         for event in conn.events_received():

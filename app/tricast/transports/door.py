@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ class Door:
     in by WebSocket or read answers; `cookies`: the request carries some. These may
     raise TooMany: `knock(address)` before the gate is asked, `admit(caller)` right
     before a connection is opened, `throttle(caller, events)` before events are
-    published.
+    published. `admit` and `recheck(caller)`, which is called when a body has come,
+    may raise Unauthorized for who was let in and has lost the right since.
     """
 
     hub: Hub
@@ -38,6 +40,7 @@ class Door:
     knock: Callable[[str], None] = lambda _: None
     admit: Callable[[Caller], None] = lambda _: None
     throttle: Callable[[Caller, int], None] = lambda *_: None
+    recheck: Callable[[Caller], None] = lambda _: None
     max_body_bytes: int = 1024 * 1024
 
     @property
@@ -51,6 +54,18 @@ class Door:
         return inspect.iscoroutinefunction(gate) or inspect.iscoroutinefunction(
             getattr(gate, "__call__", None)  # noqa: B004 (it is the coroutine that is asked for)
         )
+
+    def grant_now(self, scope: Any) -> Grant | None:
+        """Ask the gate; None if its answer has to be waited for, which is remembered."""
+        found = self.gate(HTTPConnection(scope))
+        if isinstance(found, Grant):
+            return found
+        self.__dict__["_waits"] = True
+        if inspect.iscoroutine(found):
+            found.close()
+        elif isinstance(found, asyncio.Future):
+            found.cancel()
+        return None
 
     async def grant(self, scope: Any) -> Grant:
         """Ask the gate."""

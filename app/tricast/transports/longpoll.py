@@ -7,11 +7,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from starlette.requests import HTTPConnection
-
 from tricast.errors import TricastError
 from tricast.hub.caller import Caller
-from tricast.hub.gate import Grant
 from tricast.hub.poll import Answer
 from tricast.transports import direct, http
 from tricast.transports.door import Door, address_of
@@ -43,8 +40,8 @@ def poll_now(door: Door, scope: Any, way: direct.DirectRequest) -> bool:
         start = start or LATEST
         if not door.hub.is_resolved(start):
             return False
-        grant = door.gate(HTTPConnection(scope))
-        if not isinstance(grant, Grant):
+        grant = door.grant_now(scope)
+        if grant is None:
             return False
         grant.check_subscribe(query.subscription.patterns)
         caller = Caller(grant, "poll", address_of(scope))

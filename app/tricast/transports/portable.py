@@ -36,6 +36,7 @@ class PortableOutlet:
         self.code = 1000
         self.reason = ""
         self._limit: asyncio.Timeout | None = None
+        self._parting: asyncio.TimerHandle | None = None
 
     @property
     def is_stalled(self) -> bool:
@@ -47,6 +48,9 @@ class PortableOutlet:
 
     def attach(self, sink: Sink) -> None:
         self._sink = sink
+        if self.dead:
+            # The client went while it was let in, and nobody was there to be told.
+            asyncio.get_running_loop().call_soon(self.lose)
 
     def write(self, data: Payload, /) -> None:
         if self._finished or self.dead:
@@ -67,6 +71,8 @@ class PortableOutlet:
         self._finished = True
         self.code, self.reason = code, reason
         self._wake.set()
+        # A peer that reads nothing is not waited for longer than this.
+        self._parting = asyncio.get_running_loop().call_later(_FINISH_S, self.abort)
 
     def abort(self) -> None:
         self._waiting.clear()
@@ -103,6 +109,8 @@ class PortableOutlet:
     def lose(self) -> None:
         """The connection is gone."""
         self.abort()
+        if self._parting is not None:
+            self._parting.cancel()
         sink, self._sink = self._sink, None
         if sink is not None:
             sink.lost()

@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from typing import Any
 
-from tricast.errors import BadRequest, Forbidden, TooLarge, TricastError
+from tricast.errors import BadRequest, Forbidden, TooLarge, TricastError, Unavailable
 from tricast.hub.caller import Caller
 from tricast.hub.expiry import remaining_s
 from tricast.hub.outlet import Outlet
@@ -31,6 +31,7 @@ _MEMBERS: dict[tuple[str | None, str | None], str] = {
     ("unsubscribe", "topic"): "topics",
     ("publish", "body"): "events",
 }
+_COMMANDS_A_TURN = 50
 _log = logging.getLogger("tricast.websocket")
 
 
@@ -60,8 +61,12 @@ class Session:
             self._task = asyncio.ensure_future(self._work())
 
     async def _work(self) -> None:
+        count = 0
         try:
             while self._waiting:
+                count += 1
+                if count % _COMMANDS_A_TURN == 0:
+                    await asyncio.sleep(0)
                 if self._outlet is not None:
                     # What came in before the subscriber lagged waits too (DELIVERY.md 5).
                     await self._outlet.writable()
@@ -148,13 +153,13 @@ class Session:
 
     def _unsubscribe(self, command: commands.Command, topics: tuple[str, ...]) -> None:
         now = self.subscriber.subscription
-        held = {p.text for p in now.patterns}
+        held, dropped = {p.text for p in now.patterns}, set(topics)
         for topic in topics:
             Pattern.parse(topic)
             if topic not in held:
                 among = ", ".join(sorted(held)[:10]) or "nothing"
                 raise BadRequest(f"not subscribed to {topic[:80]!r}, only to {among}", field="topics")
-        self._change(command, now.with_patterns(t for t in held if t not in topics), None)
+        self._change(command, now.with_patterns(held - dropped), None)
 
     def _change(
         self, command: commands.Command, subscription: Subscription, start: Start | int | None
@@ -217,6 +222,10 @@ async def _enter(door: Door, scope: Any, outlet: Outlet) -> Subscriber | None:
         door.admit(caller)
     except TricastError as problem:
         _refuse_outlet(outlet, problem)
+        return None
+    except Exception:  # noqa: BLE001
+        _log.exception("a WebSocket could not be let in")
+        _refuse_outlet(outlet, Unavailable("the server failed to do this; its log says why"))
         return None
     return door.hub.open(outlet, caller=caller, subscription=query.subscription, start=start)
 

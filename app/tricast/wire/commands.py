@@ -10,6 +10,8 @@ import orjson
 
 from tricast.errors import BadRequest, shortly
 
+MAX_ITEMS = 128
+
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
@@ -120,6 +122,8 @@ def _strings(message: dict[str, Any], name: str) -> tuple[str, ...] | None:
         return None
     if isinstance(value, str):
         return (value,)
+    if isinstance(value, list) and len(value) > MAX_ITEMS:
+        raise BadRequest(f"{name} has {len(value)} items; up to {MAX_ITEMS} are taken", field=name)
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise BadRequest(f"{name} must be a list of strings", field=name)
     return tuple(value)
