@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -61,3 +62,15 @@ def test_the_files_of_the_log_are_for_the_servers_user_alone(tmp_path: Path) -> 
         assert {file.name: oct(file.stat().st_mode & 0o077) for file in files} == {
             file.name: "0o0" for file in files
         }
+
+
+def test_a_port_that_is_taken_is_one_line_that_says_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "tricast", "serve", "--dev", "--port", str(port), "--log", "memory:"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert f"can not listen on 127.0.0.1 port {port}" in done.stderr
+    assert "--port 9000" in done.stderr

@@ -135,7 +135,6 @@ async def test_dev_never_reaches_the_reserved_app_by_a_wildcard(dev: Access) -> 
         request(("host", "")),
         request(("origin", "https://evil.example")),
         request(("origin", "null")),
-        request(("origin", "http://localhost:3000")),
     ],
 )
 async def test_dev_is_closed_to_everybody_else(dev: Access, shown: Any) -> None:

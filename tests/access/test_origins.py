@@ -90,3 +90,12 @@ def test_rules_apply_to_an_origin_by_itself() -> None:
 def test_a_rule_that_is_none_is_refused(rule: str) -> None:
     with pytest.raises(BadRequest, match="origin"):
         check_rules([rule])
+
+
+def test_under_dev_the_pages_that_this_machine_serves_may_come_in() -> None:
+    rules = OriginRules(loopback=True)
+    assert rules.allows("http://localhost:5173", "localhost:8080", cookies=True)
+    assert rules.allows("http://127.0.0.1:3000", "localhost:8080")
+    assert not rules.allows("http://localhost.evil.example", "localhost:8080")
+    assert not rules.allows("https://evil.example", "localhost:8080")
+    assert not OriginRules().allows("http://localhost:5173", "localhost:8080")

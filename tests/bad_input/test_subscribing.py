@@ -183,7 +183,7 @@ def test_nothing_in_a_query_reaches_the_link_header_unescaped(served: Served, va
     assert answer.status == 200, answer.body
     link = answer.header("link")
     assert link is not None
-    assert link.startswith("</v1/events?topic=a&timeout=0&type=")
+    assert link.startswith("</v1/events?topic=a&type=")
     assert link.endswith('>; rel="next"')
     assert link.count("<") == link.count(">") == 1
     assert not set(link[1:-13]) & set(' "\r\n\x00é')
@@ -238,9 +238,7 @@ def test_a_client_that_speaks_on_an_event_stream_is_cut_off(served: Served) -> N
         assert b"status" not in connection.rest()
 
 
-@pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://localhost:1", "file://", "é", "x y"]
-)
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "file://", "é", "x y"])
 def test_the_page_of_another_origin_can_not_drive_an_open_server(served: Served, origin: str) -> None:
     for query in ("topic=a&timeout=0", "topic=a&timeout=0&transport=sse"):
         answer = get(served, query, ("Origin", origin))

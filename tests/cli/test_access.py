@@ -27,7 +27,24 @@ def test_without_credentials_nothing_goes(tricast: Command) -> None:
         ("token", "--subscribe", "demo/**"),
         ("key", "list"),
     ):
-        assert "no credentials" in stranger.fails(1, *words)
+        assert stranger.fails(1, *words).startswith("no credentials; give --key or TRICAST_KEY")
+
+
+def test_a_refusal_offers_a_token_only_where_one_is_taken(tricast: Command) -> None:
+    stranger = replace(tricast, key=None)
+    assert "(or --token)" in stranger.fails(1, "publish", "demo/x", "1")
+    assert "(or --token)" in stranger.fails(1, "tail", "demo/x")
+    assert "--token" not in stranger.fails(1, "token", "--subscribe", "demo/**")
+    assert "--token" not in stranger.fails(1, "key", "list")
+
+
+def test_a_refusal_says_it_once(tricast: Command) -> None:
+    said = tricast.fails(1, "key", "revoke", "nope")
+    assert said == "there is no key 'nope'; GET /v1/keys lists those there are"
+    token = tricast.ok("token", "--subscribe", "demo/**").strip()
+    for transport in ("websocket", "sse", "poll"):
+        told = tricast.fails(1, "tail", "other/**", "--transport", transport, "--token", token)
+        assert told == "'cli' may not subscribe to 'other/**'; granted: demo/**"
 
 
 def test_a_token_is_all_that_is_printed_and_it_grants_what_was_asked_for(tricast: Command) -> None:

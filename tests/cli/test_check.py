@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,15 @@ def test_a_full_disk_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [problem.split()[0] for problem in found.problems] == ["only"]
 
 
+def test_it_takes_the_flags_that_serve_takes(here: Command) -> None:
+    found = check(here, "--log", "memory:", "--dev", "--port", "9000", "--host", "127.0.0.2")
+    values = {one["name"]: (one["value"], one["kind"]) for one in found["settings"]}
+    assert values["port"] == (9000, "flag")
+    assert values["host"] == ("127.0.0.2", "flag")
+    assert values["dev"] == (True, "flag")
+    assert check(here, "--log", "memory:", "--dev", "--host", "0.0.0.0", code=1)["problems"]
+
+
 def test_a_log_in_memory_is_told(here: Command) -> None:
     assert "in memory" in check(here, "--log", "memory:")["notes"][0]
 
@@ -125,6 +135,24 @@ def test_a_backup_beside_a_running_server_serves_what_was_there(tmp_path: Path) 
     with serving(restored, "--dev") as server:
         lines = Command(source, server.url).ok("tail", "demo/*", "--no-follow").splitlines()
         assert [json.loads(line)["data"] for line in lines] == [1, 2, 3]
+
+
+def test_a_backup_is_restored_as_its_help_says(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    with serving(tmp_path, "--dev") as server:
+        command = Command(tmp_path, server.url)
+        command.ok("publish", "demo/x", "1")
+        command.ok("backup", str(copy), "--data", str(tmp_path))
+        newer = command.ok("publish", "demo/x", "2").split()[0]
+        server.stop(signal.SIGKILL)  # leaves a write-ahead log behind
+    for end in ("-wal", "-shm"):
+        (tmp_path / f"{DATABASE}{end}").unlink()
+    shutil.copy(copy, tmp_path / DATABASE)
+    with serving(tmp_path, "--dev") as server:
+        command = Command(tmp_path, server.url)
+        lines = command.ok("tail", "demo/x", "--no-follow").splitlines()
+        assert [json.loads(line)["data"] for line in lines] == [1]
+        assert "reset (" in command("tail", "demo/x", "--no-follow", "--since", newer).stderr
 
 
 def test_a_backup_overwrites_nothing(here: Command, data: Path) -> None:

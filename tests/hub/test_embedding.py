@@ -14,12 +14,15 @@ from tests.harness.server import serving
 from tests.harness.sockets import patience
 
 from tricast import (
+    BadRequest,
     Caller,
     Conflict,
     Draft,
     Forbidden,
     Hub,
+    HubOptions,
     NotStarted,
+    Retention,
     Unavailable,
     Write,
     draft,
@@ -182,3 +185,13 @@ async def test_ready_tells_what_is_wrong_with_the_log() -> None:
     async with Hub(StuckLog()) as hub:
         with pytest.raises(Unavailable, match="the disk is away"):
             await hub.ready()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"heartbeat_s": 0}, {"max_event_bytes": -5}, {"recent_bytes": -1}, {"poll_pace_s": -0.1}]
+)
+def test_options_that_can_not_work_are_refused_by_name(wrong: dict[str, float]) -> None:
+    with pytest.raises(BadRequest, match=next(iter(wrong))):
+        HubOptions(**wrong)  # type: ignore[arg-type]
+    with pytest.raises(BadRequest, match="age_s"):
+        Retention(age_s=-1)

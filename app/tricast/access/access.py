@@ -58,7 +58,9 @@ class Access:
         self.revocations = Revocations(hub, clock=clock)
         self.keys = Keys(hub, self.revocations, clock=clock)
         self.tokens = Tokens(clock=clock)
-        self.origins = OriginRules(self.options.origins, own=self.options.own_origins)
+        self.origins = OriginRules(
+            self.options.origins, own=self.options.own_origins, loopback=self.options.dev
+        )
         self.limits = Limits(self.options.limits, clock=monotonic)
         guarded = AccessGate(self.keys, self.tokens, self.revocations, clock=clock)
         self.gate: AccessGate | OpenGate = OpenGate(guarded, self.origins) if self.options.dev else guarded

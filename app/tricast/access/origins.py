@@ -57,12 +57,16 @@ class OriginRules:
     """The configured origins, applied to requests.
 
     `app_origins` are the pages of others that may; `own` are this server's public
-    origins, where a proxy hides them.
+    origins, where a proxy hides them. `loopback`: pages that this machine serves may
+    (a front end's own server, under --dev).
     """
 
-    def __init__(self, app_origins: Iterable[str] = (), *, own: Iterable[str] = ()) -> None:
+    def __init__(
+        self, app_origins: Iterable[str] = (), *, own: Iterable[str] = (), loopback: bool = False
+    ) -> None:
         self._app_origins = check_rules(app_origins)
         self._own = check_rules(own)
+        self._loopback = loopback
 
     def check_origin(self, headers: Headers, host: str, *, ambient: bool = False) -> None:
         """Raises Forbidden if the request comes from a page that may not. No Origin: not a browser.
@@ -82,6 +86,8 @@ class OriginRules:
 
     def allows(self, origin: str, host: str, *, cookies: bool = False) -> bool:
         """Whether a page of `origin` may use this server as `host`, and read its answers."""
+        if self._loopback and (match := _ORIGIN.fullmatch(origin.lower())) and match[2] in LOOPBACK_HOSTS:
+            return True
         return allowed(origin, host, self._app_origins, self._own, cookies=cookies)
 
 

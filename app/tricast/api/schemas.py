@@ -164,10 +164,10 @@ SCHEMAS: dict[str, Schema] = {
             ref("Cursor"),
             {"enum": ["latest", "earliest"]},
             {"type": "string", "format": "date-time"},
-            {"type": "string", "pattern": "^[0-9]{1,9}(?:ms|s|m|h|d)$"},
+            {"type": "string", "pattern": "^[0-9]{1,9}(?:ms|s|m|h|d|w)$"},
         ],
         "description": "Where to begin: a cursor, `latest` (the default), `earliest`, an RFC 3339 time, or a "
-        "duration back: a number with `ms`, `s`, `m`, `h` or `d`.",
+        "duration back: a number with `ms`, `s`, `m`, `h`, `d` or `w`.",
         "examples": ["k3v9q2-1042", "latest", "earliest", "2026-01-01T12:00:00Z", "10m"],
     },
     "Event": {

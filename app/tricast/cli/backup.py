@@ -29,7 +29,8 @@ def backup(
     """Copy the log to FILE, as of one moment. A server may be running on it.
 
     FILE appears when it is complete and on the disk. To restore it, stop the
-    server and put it where the log was: clients with newer cursors are told.
+    server, remove <log>-wal and <log>-shm if they are there, and put a copy of
+    FILE where the log was: clients with newer cursors are told.
     """
     os.umask(0o077)  # it holds the secret that signs tokens
     settings = load(data=data, log=log, config=config, extra=parse_more(more))

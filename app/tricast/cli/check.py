@@ -14,7 +14,7 @@ from rich.text import Text
 
 from tricast.cli.examination import Examination, examine
 from tricast.cli.failure import REFUSED
-from tricast.cli.options import AsJson, Config, Data, LogUrl, More, parse_more
+from tricast.cli.options import AsJson, Config, Data, Dev, Host, LogUrl, More, Port, parse_more
 from tricast.cli.show import plain
 from tricast.log.base import Bounds
 from tricast.settings import BadSetting, about_size, format_value, load_with_sources
@@ -23,6 +23,9 @@ from tricast.settings import BadSetting, about_size, format_value, load_with_sou
 def check(
     full: Annotated[bool, typer.Option("--full", help="Read the whole file too (seconds per GB).")] = False,
     as_json: AsJson = False,
+    dev: Dev = None,
+    host: Host = None,
+    port: Port = None,
     data: Data = None,
     log: LogUrl = None,
     config: Config = None,
@@ -33,7 +36,9 @@ def check(
     Changes nothing; a server may be running. Exits with 1 if there are problems.
     """
     try:
-        settings, sources = load_with_sources(data=data, log=log, config=config, extra=parse_more(more))
+        settings, sources = load_with_sources(
+            data=data, log=log, config=config, extra=parse_more(more), dev=dev, host=host, port=port
+        )
     except BadSetting as error:
         found = Examination(problems=[error.detail])
     else:

@@ -13,6 +13,8 @@ import orjson
 from tricast.cli.failure import REFUSED, UNREACHABLE, USAGE, Failure
 from tricast.settings import is_loopback
 
+CREDENTIALS = "give --key or TRICAST_KEY (or --token)"
+KEY_ONLY = "give --key or TRICAST_KEY"
 _TIMEOUT_S = 30.0
 
 
@@ -55,7 +57,7 @@ class Connection:
         with self.client() as client:
             response = send(client, method, f"{self.url}{path}", body)
         if not response.is_success:
-            refuse(response)
+            refuse(response, KEY_ONLY)
         return json_of(response) if response.content else None
 
 
@@ -85,20 +87,25 @@ def json_of(response: httpx2.Response) -> Any:
         raise Failure(f"the answer from {host} is not JSON; is it a tricast server (--url)?") from None
 
 
-def refuse(response: httpx2.Response) -> NoReturn:
-    """Raise Failure with the problem (RFC 9457) in a response."""
-    raise Failure(problem_of(response.status_code, response.content), REFUSED)
+def refuse(response: httpx2.Response, remedy: str = CREDENTIALS) -> NoReturn:
+    """Raise Failure with the problem (RFC 9457) in a response; `remedy`: what to give if it is a 401."""
+    raise Failure(problem_of(response.status_code, response.content, remedy), REFUSED)
 
 
-def problem_of(status: int, body: bytes) -> str:
+def problem_of(status: int, body: bytes, remedy: str = CREDENTIALS) -> str:
     """An error answer in one line."""
     try:
         problem = orjson.loads(body)
-        return explain(problem)
+        return explain(problem, remedy)
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
         return f"the server answered {status} without saying why; is it a tricast server (--url)?"
 
 
-def explain(problem: Mapping[str, Any]) -> str:
-    """A problem (RFC 9457) in one line."""
-    return f"{problem['title']}: {problem['detail']}" if problem.get("detail") else str(problem["title"])
+def explain(problem: Mapping[str, Any], remedy: str = CREDENTIALS) -> str:
+    """A problem (RFC 9457) in one line: its detail, which says it all, or else its title."""
+    said = str(problem.get("detail") or problem["title"])
+    if problem.get("status") != httpx2.codes.UNAUTHORIZED:
+        return said
+    # What headers to send is nothing that one does here.
+    why = "no credentials" if said.startswith("no credentials: ") else said
+    return f"{why}; {remedy}"

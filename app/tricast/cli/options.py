@@ -63,6 +63,14 @@ More = Annotated[
         show_default=False,
     ),
 ]
+Dev = Annotated[bool | None, typer.Option("--dev", help="Ask nobody for credentials. Only on loopback.")]
+Host = Annotated[
+    str | None, typer.Option("--host", help="The address to listen on.", show_default="127.0.0.1")
+]
+Port = Annotated[
+    str | None,
+    typer.Option("--port", metavar="PORT", help="The port; 0 takes a free one.", show_default="8080"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

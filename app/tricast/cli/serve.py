@@ -9,21 +9,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from tricast.cli.failure import REFUSED
-from tricast.cli.options import Config, Data, LogUrl, More, parse_more
+from tricast.cli.options import Config, Data, Dev, Host, LogUrl, More, Port, parse_more
 from tricast.settings import load
 
 
 def serve(
-    dev: Annotated[
-        bool | None, typer.Option("--dev", help="Ask nobody for credentials. Only on loopback.")
-    ] = None,
-    host: Annotated[
-        str | None, typer.Option("--host", help="The address to listen on.", show_default="127.0.0.1")
-    ] = None,
-    port: Annotated[
-        str | None,
-        typer.Option("--port", metavar="PORT", help="The port; 0 takes a free one.", show_default="8080"),
-    ] = None,
+    dev: Dev = None,
+    host: Host = None,
+    port: Port = None,
     data: Data = None,
     log: LogUrl = None,
     config: Config = None,

@@ -52,6 +52,8 @@ class Connections:
 
     def renew(self, subscriber: Subscriber, caller: Caller) -> None:
         """Put a renewed grant in the place of the old one (DELIVERY.md 22)."""
+        if subscriber.state == "closed":
+            return
         self.deadlines.remove(subscriber)
         subscriber.caller = caller
         self._bound(subscriber)

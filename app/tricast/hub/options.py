@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tricast.errors import BadRequest
 from tricast.event import MAX_EVENT_BYTES
 from tricast.hub.poll import PACE_S
 from tricast.log.base import Retention
@@ -22,6 +23,14 @@ class HubOptions:
     slice_writes: int = 256
     poll_pace_s: float = PACE_S
     synchronous: str = "FULL"
+
+    def __post_init__(self) -> None:
+        for name in ("heartbeat_s", "max_event_bytes", "slice_writes"):
+            if getattr(self, name) <= 0:
+                raise BadRequest(f"{name} {getattr(self, name)!r} must be above 0", field=name)
+        for name in ("recent_bytes", "lag_limit_s", "poll_pace_s"):
+            if getattr(self, name) < 0:
+                raise BadRequest(f"{name} {getattr(self, name)!r} must be 0 or more", field=name)
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
 from tricast.cursor import Cursor, ResetReason
+from tricast.errors import BadRequest
 from tricast.event import Draft, Event
 from tricast.pattern import SYSTEM_APP, Pattern
 
@@ -198,6 +199,12 @@ class Retention:
     age_s: float | None = None
     events: int | None = None
     bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("age_s", "events", "bytes"):
+            limit = getattr(self, name)
+            if limit is not None and limit < 0:
+                raise BadRequest(f"retention: {name} {limit!r} must be 0 or more, or None", field=name)
 
 
 class Log(Protocol):

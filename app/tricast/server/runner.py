@@ -110,11 +110,37 @@ def serve(settings: Settings) -> int:
         return 1
     server = Server(config_of(service), service)
     try:
+        sockets = _listen(settings.host, settings.port)
+    except OSError as error:
+        _log.error(
+            "can not listen on %s port %d: %s; choose another port (--port 9000, or make run PORT=9000)",
+            settings.host,
+            settings.port,
+            error.strerror or error,
+        )
+        return 1
+    try:
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-            runner.run(server.serve())
+            runner.run(server.serve(sockets=sockets))
     except SystemExit as exit:
         return int(exit.code or 0) or (0 if server.started else 1)
     return 0
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    """A socket for each address of `host`, all on one port. Raises OSError."""
+    sockets: list[socket.socket] = []
+    try:
+        for family, *_, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            at = (address[0], sockets[0].getsockname()[1] if sockets else port)
+            sockets.append(socket.create_server(at, family=family, backlog=_BACKLOG))
+    except OSError:
+        for opened in sockets:
+            opened.close()
+        raise
+    return sockets
 
 
 def _raise_file_limit() -> None:

@@ -95,9 +95,9 @@ class Door:
         host = (http.header(scope, b"host") or b"").decode("latin-1")
         if not self.allowed_origin(origin.decode("latin-1"), host, cookies):
             raise Forbidden(
-                f"pages from {origin.decode('latin-1')[:80]!r} are not allowed; add the origin to "
+                f"pages of {origin.decode('latin-1')[:120]!r} may not use this hub: add the origin to "
                 "allowed_origins",
-                field="Origin",
+                field="origin",
             )
 
 

@@ -107,12 +107,17 @@ def _parse(query_string: bytes) -> Query:
         given = len(values.get(name, ()))
         if given > most:
             raise BadRequest(f"{given} {name}s were given; one subscription takes up to {most}", field=name)
-    rest = "&".join(f"{quote(name)}={quote(value, safe='/*:,')}" for name, value in pairs if name != "cursor")
+    # The next poll waits, also after one that was told not to: following the links is no busy loop.
+    timeout_s = _timeout(_one(values, "timeout"))
+    left_out = ("cursor",) if timeout_s else ("cursor", "timeout")
+    rest = "&".join(
+        f"{quote(name)}={quote(value, safe='/*:,')}" for name, value in pairs if name not in left_out
+    )
     return Query(
         Subscription.of(values.get("topic", ()), values.get("type", ()), values.get("subject", ())),
         _transport(_one(values, "transport")),
         _limit(_one(values, "limit")),
-        _timeout(_one(values, "timeout")),
+        timeout_s,
         rest,
     )
 

@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 
 from tricast.errors import Conflict, Unavailable
-from tricast.log.sqlite.schema import check_version, connect_readonly
+from tricast.log.sqlite.schema import BACKUP_ID, check_version, connect_readonly, write_id
 
 
 def backup(path: str | Path, target: str | Path) -> None:
@@ -29,7 +29,7 @@ def backup(path: str | Path, target: str | Path) -> None:
             db.execute("VACUUM INTO ?", (str(partial),))
         finally:
             db.close()
-        _sync(partial)
+        write_id(partial, BACKUP_ID)
         if os.path.lexists(target):
             raise Conflict(f"{target} exists; name a file that doesn't", field="target")
         partial.rename(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import sqlite3
 from pathlib import Path
@@ -14,6 +15,10 @@ from tricast.log.commit import new_epoch
 Synchronous = Literal["FULL", "NORMAL"]
 
 APPLICATION_ID = int.from_bytes(b"tric")
+# A copy says in its header that it is one (until it is opened as a log), so that it isn't taken
+# for the file that a write-ahead log beside it belongs to.
+BACKUP_ID = int.from_bytes(b"trib")
+_ID_AT = 68  # where a database file has its application id (SQLite file format, §1.3)
 BUSY_S = 2.0
 MAX_WAL_BYTES = 64 * 1024 * 1024
 _MIGRATION = re.compile(r"(\d{4})_\w+\.sql")
@@ -89,6 +94,13 @@ def connect(path: Path, synchronous: Synchronous, *, create: bool) -> sqlite3.Co
 def open_file(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
     """The writing connection to a file that is checked (if it was left in haste) and up to date."""
     unclean = wal_bytes(path) > 0
+    if read_id(path) == BACKUP_ID:
+        if unclean:
+            raise Unavailable(
+                f"{path} is a backup, and the write-ahead log beside it belongs to the file that was there "
+                f"before: remove {wal_of(path)} (and {path.name}-shm), then start again"
+            )
+        write_id(path, APPLICATION_ID)
     db = connect(path, synchronous, create=True)
     try:
         if unclean:
@@ -98,6 +110,24 @@ def open_file(path: Path, synchronous: Synchronous) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def read_id(path: Path) -> int:
+    """The application id in the header of the file itself, whatever a write-ahead log says; 0: none."""
+    try:
+        with path.open("rb") as file:
+            return int.from_bytes(file.read(_ID_AT + 4)[_ID_AT:])
+    except FileNotFoundError:
+        return 0
+
+
+def write_id(path: Path, id: int) -> None:
+    """Put `id` into the header of a file that nobody has open, and onto the disk."""
+    with path.open("r+b") as file:
+        file.seek(_ID_AT)
+        file.write(id.to_bytes(4))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def readonly_uri(path: Path) -> str:
@@ -121,7 +151,7 @@ def check_version(db: sqlite3.Connection, path: Path) -> int:
     application: int = db.execute("PRAGMA application_id").fetchone()[0]
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
     tables: int = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if application != APPLICATION_ID and (application or version or tables):
+    if application not in (APPLICATION_ID, BACKUP_ID) and (application or version or tables):
         raise Unavailable(f"{path} is a database of something else; give tricast a file of its own")
     newest = migrations()[-1][0]
     if version > newest:
