@@ -55,7 +55,7 @@ QUERIES: list[tuple[str, str, str]] = [
     ("topic=a&cursor=" + "a" * 33 + "-1", "cursor", "not a cursor"),
     ("topic=a&cursor=-1", "cursor", "'-1'"),
     ("topic=a&cursor=10", "cursor", "'10'"),
-    ("topic=a&cursor=10w", "cursor", "'10w'"),
+    ("topic=a&cursor=10y", "cursor", "'10w'"),
     ("topic=a&cursor=1e3s", "cursor", "'1e3s'"),
     ("topic=a&cursor=-10m", "cursor", "'-10m'"),
     ("topic=a&cursor=%D9%A1m", "cursor", "not a cursor"),
