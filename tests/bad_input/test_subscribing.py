@@ -55,7 +55,7 @@ QUERIES: list[tuple[str, str, str]] = [
     ("topic=a&cursor=" + "a" * 33 + "-1", "cursor", "not a cursor"),
     ("topic=a&cursor=-1", "cursor", "'-1'"),
     ("topic=a&cursor=10", "cursor", "'10'"),
-    ("topic=a&cursor=10y", "cursor", "'10w'"),
+    ("topic=a&cursor=10y", "cursor", "'10y'"),
     ("topic=a&cursor=1e3s", "cursor", "'1e3s'"),
     ("topic=a&cursor=-10m", "cursor", "'-10m'"),
     ("topic=a&cursor=%D9%A1m", "cursor", "not a cursor"),
@@ -188,7 +188,7 @@ def test_nothing_in_a_query_reaches_the_link_header_unescaped(served: Served, va
     assert link.count("<") == link.count(">") == 1
     assert not set(link[1:-13]) & set(' "\r\n\x00é')
     assert [name for name, _ in answer.headers if "evil" in name] == []
-    following = get(served, link.partition("?")[2].partition(">")[0])
+    following = get(served, link.partition("?")[2].partition(">")[0] + "&timeout=0")
     assert following.status == 200
     assert following.header("link") == link
 

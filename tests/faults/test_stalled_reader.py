@@ -98,6 +98,7 @@ async def _memory(server: FaultServer) -> tuple[int, int]:
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.alone
 async def test_a_reader_that_stops_costs_less_than_a_megabyte_and_gets_everything_later(
     server: FaultServer, record_property: pytest.RecordProperty
 ) -> None:
