@@ -182,7 +182,7 @@ def test_who_sends_too_much_without_listening_still_reads_the_413(served: Served
 
 def test_a_refusal_that_reads_no_body_does_not_take_it_for_a_request(served: Served) -> None:
     hidden = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    for size in (len(hidden), 200_000):
+    for size, parts in ((len(hidden), 1), (200_000, 1), (200_000, 8)):
         body = hidden + b"x" * (size - len(hidden))
         with served.raw() as connection:
             connection.send(
@@ -190,7 +190,9 @@ def test_a_refusal_that_reads_no_body_does_not_take_it_for_a_request(served: Ser
                 b"Content-Length: %d\r\n\r\n" % size
             )
             assert connection.answer().status == 401
-            connection.send(body)
+            for begin in range(0, size, size // parts):
+                connection.send(body[begin : begin + size // parts])
+                time.sleep(0.02 if parts > 1 else 0)  # (so that the server reads them one by one)
             connection.send(hidden)
             assert connection.answer().status in (200, 0)  # (or the connection is over)
 

@@ -173,7 +173,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._parked: tuple[RequestWriter, Callable[[], None]] | None = None
         self._held: list[bytes] = []
         self._held_bytes = 0
-        self._heads = 0
+        self._turns = 0  # heads and bodies that came to their end
         self._head_bytes = 0
         self._in_head = False
         self._in_body = False
@@ -245,7 +245,7 @@ class HttpProtocol(HttpToolsProtocol):
             if self._held_bytes > _MAX_HELD_BYTES:
                 self.transport.abort()
             return
-        heads = self._heads
+        turns = self._turns
         super().data_received(data)
         if self.transport.is_closing() or self._must_wait:
             return
@@ -253,7 +253,7 @@ class HttpProtocol(HttpToolsProtocol):
         if isinstance(cycle, PublishCycle) and cycle.more_body:
             self._await_head()  # its body is bounded in time as a head is
         elif cycle is None or (cycle.response_complete and not self.pipeline):
-            self._await_rest(len(data) if self._heads == heads else 0)
+            self._await_rest(len(data) if self._turns == turns else 0)
 
     def _await_rest(self, size: int) -> None:
         """Bound what may come where no request is worked on; `size` bytes of it have."""
@@ -279,7 +279,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._heads += 1
+        self._turns += 1
         self._head_bytes = 0
         self._in_head = False
         self._in_body = True
@@ -306,6 +306,8 @@ class HttpProtocol(HttpToolsProtocol):
             cycle.body += body
 
     def on_message_complete(self) -> None:
+        self._turns += 1
+        self._head_bytes = 0
         self._in_body = False
         self._stop_waiting()
         cycle: Any = self.cycle
