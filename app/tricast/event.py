@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from tricast.errors import BadRequest, TooLarge
-from tricast.pattern import check_topic
+from tricast.pattern import SYSTEM_APP, app_of, check_topic
 
 DEFAULT_TYPE = "message"
 EVENTS_SHELF = "events"
@@ -173,8 +173,9 @@ def draft(
 ) -> Draft:
     """A checked `Draft`.
 
-    Raises BadRequest naming the attribute that is wrong, or TooLarge when the
-    event's JSON has more than `max_event_bytes`.
+    An event of the app `tricast` stands on the shelf `audit`, whatever `shelf` says:
+    the log finds them by it. Raises BadRequest naming the attribute that is wrong, or
+    TooLarge when the event's JSON has more than `max_event_bytes`.
     """
     check_topic(topic)
     _check_type(type)
@@ -200,6 +201,8 @@ def draft(
     if len(body) > max_event_bytes:
         raise _too_large(topic, len(body), max_event_bytes)
     digest = None if id is None else _digest(attributes, timed=time is not None)
+    if app_of(topic) == SYSTEM_APP:
+        shelf = AUDIT_SHELF
     return Draft(topic, type, attributes["id"], source, body, subject, shelf, digest, ephemeral)
 
 
@@ -207,26 +210,27 @@ def plain(
     topic: str, data: Any, *, source: str, type: str = DEFAULT_TYPE, max_event_bytes: int = MAX_EVENT_BYTES
 ) -> Draft:
     """What `draft` makes of these alone, at a third of the cost: most events have nothing else."""
-    names = _named(topic, type, source)
+    names, shelf = _named(topic, type, source)
     ms = time_ms()
     id = _ids.next(ms)
     encoded = _encode(data, data)
     body = b"".join((b'"id":"', id.encode(), names, rfc3339(ms).encode(), _PLAIN_DATA, encoded, b"}"))
     if len(body) > max_event_bytes:
         raise _too_large(topic, len(body), max_event_bytes)
-    return Draft(topic, type, id, source, body)
+    return Draft(topic, type, id, source, body, None, shelf)
 
 
 _PLAIN_DATA = b'","datacontenttype":"application/json","data":'
 
 
 @lru_cache(maxsize=16_384)
-def _named(topic: str, type: str, source: str) -> bytes:
-    """The members between id and time, checked."""
+def _named(topic: str, type: str, source: str) -> tuple[bytes, str]:
+    """The members between id and time, checked; and the shelf."""
     check_topic(topic)  # (first: the default source is made of it)
     _check_type(type)
     attributes = {"source": check_attribute(source, "source"), "type": type, "topic": topic}
-    return b'",' + orjson.dumps(attributes)[1:-1] + b',"time":"'
+    shelf = AUDIT_SHELF if app_of(topic) == SYSTEM_APP else EVENTS_SHELF
+    return b'",' + orjson.dumps(attributes)[1:-1] + b',"time":"', shelf
 
 
 def _too_large(topic: str, size: int, limit: int) -> TooLarge:

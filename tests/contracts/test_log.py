@@ -32,11 +32,15 @@ from tricast.log.base import (
 )
 from tricast.log.memory import MemoryLog
 from tricast.log.sqlite import SQLiteLog
-from tricast.pattern import Pattern
+from tricast.pattern import SYSTEM_APP, Pattern
 
 HOUR_MS = 3600 * 1000
 EVERYTHING = ("**", "tricast/**")
 SHOP = RetentionClass("events", "shop")
+
+
+def class_named(app: str) -> RetentionClass:
+    return RetentionClass(AUDIT_SHELF if app == SYSTEM_APP else "events", app)
 
 
 class Clock:
@@ -105,6 +109,21 @@ async def read_all(log: Log, *texts: str, after: int = 0, limit: int = 1000) -> 
         assert all(after < (event.offset or 0) <= page.scanned for event in page.events)
         found += page.events
         after = page.scanned
+    return found
+
+
+async def look_back_all(log: Log, *texts: str, before: int | None = None, limit: int = 1000) -> list[Event]:
+    found: list[Event] = []
+    before = log.bounds().head + 1 if before is None else before
+    ended = False
+    while not ended:
+        page = await log.look_back(before, patterns(*texts or EVERYTHING), limit)
+        assert page.before == before
+        assert page.scanned < max(before - 1, 1)
+        assert len(page.events) <= limit
+        assert all(page.scanned < (event.offset or 0) < before for event in page.events)
+        found += page.events
+        before, ended = page.scanned + 1, page.scanned == 0
     return found
 
 
@@ -720,6 +739,170 @@ async def test_large_events_are_read_whole_if_in_smaller_pages(shelf: Shelf) -> 
         assert [event.data for event in await read_all(log, "shop/*")] == [[n, large] for n in range(30)]
 
 
+# Looking back
+
+
+async def test_looking_back_gives_what_reading_gives_newest_first(shelf: Shelf) -> None:
+    async with shelf.log() as log:
+        topics = [
+            "shop/a",
+            "tricast/audit/shop",
+            "shop/a/b",
+            "blog/a",
+            "tricast/audit",
+            "shop",
+            "tricastle/a",
+        ]
+        await log.append(unit(*(made(topic, n) for n, topic in enumerate(topics * 3))))
+        for texts in (
+            EVERYTHING,
+            ("**",),
+            ("shop/**",),
+            ("shop/a",),
+            ("*/a", "shop"),
+            ("tricast/audit/**",),
+            ("tricast/audit", "tricast/*/a"),
+            ("tricast/audit/a", "shop/a"),
+            ("none/**",),
+        ):
+            forward = await read_all(log, *texts)
+            for limit in (1, 2, 1000):
+                assert await look_back_all(log, *texts, limit=limit) == forward[::-1], (texts, limit)
+    async with shelf.log() as log:
+        assert (
+            await look_back_all(log, "shop/**", "tricast/**")
+            == (await read_all(log, "shop/**", "tricast/**"))[::-1]
+        )
+
+
+async def test_looking_back_begins_below_the_offset_that_is_named(shelf: Shelf) -> None:
+    async with shelf.log() as log:
+        await log.append(unit(*(made() for _ in range(10))))
+        assert offsets((await log.look_back(6, patterns("shop/*"), 3)).events) == [5, 4, 3]
+        assert offsets(await look_back_all(log, before=4)) == [3, 2, 1]
+        assert offsets(await look_back_all(log, before=99)) == list(range(10, 0, -1))
+        for before in (1, 0, -5):
+            page = await log.look_back(before, patterns("**"))
+            assert (page.scanned, page.events) == (0, ())
+
+
+async def test_the_end_is_known_with_the_last_event_and_no_call_more(shelf: Shelf) -> None:
+    async with shelf.log() as log:
+        await log.append(unit(*(made() for _ in range(4))))
+        assert (await log.look_back(5, patterns("**"), 2)).scanned == 2
+        assert (await log.look_back(3, patterns("**"), 2)).scanned == 0
+
+
+async def test_looking_back_looks_at_no_more_than_1000_offsets(shelf: Shelf) -> None:
+    async with shelf.log() as log:
+        await log.append(
+            unit(made("shop/rare"), *(made("shop/common") for _ in range(2998)), made("shop/rare"))
+        )
+        page = await log.look_back(3001, patterns("shop/rare"))
+        assert (page.scanned, offsets(page.events)) == (2000, [3000])
+        page = await log.look_back(2001, patterns("*/rare"))
+        assert (page.scanned, offsets(page.events)) == (1000, [])
+        assert offsets(await look_back_all(log, "shop/rare")) == [3000, 1]
+
+
+async def test_looking_back_begins_at_the_last_event_that_is_known(shelf: Shelf) -> None:
+    async with shelf.log() as log:
+        await log.append(unit(made("shop/rare"), made("blog/a"), *(made("shop/common") for _ in range(2998))))
+        for texts, found in ((("shop/rare",), [1]), (("blog/**",), [2]), (("shop/never", "none/*"), [])):
+            page = await log.look_back(3001, patterns(*texts))
+            assert (page.scanned, offsets(page.events)) == (0, found)
+
+
+async def test_looking_back_ends_where_trimming_has_got_to(shelf: Shelf) -> None:
+    async with shelf.log() as log:
+        await log.append(unit(*(made("shop/a" if n % 2 else "blog/a") for n in range(3000))))
+        await trim_all(log, SHOP, Retention(events=5))
+        page = await log.look_back(3001, patterns("shop/**"))
+        assert (page.scanned, offsets(page.events)) == (0, [3000, 2998, 2996, 2994, 2992])
+        page = await log.look_back(2000, patterns("shop/**"))
+        assert (page.scanned, page.events) == (0, ())
+        assert len(await look_back_all(log, "blog/*", "shop/*")) == 1505
+        await trim_all(log, RetentionClass("events", "blog"), Retention(events=0))
+        assert offsets(await look_back_all(log)) == [3000, 2998, 2996, 2994, 2992]
+    async with shelf.log() as log:
+        assert offsets(await look_back_all(log)) == [3000, 2998, 2996, 2994, 2992]
+
+
+async def test_what_is_being_trimmed_is_not_looked_back_at(shelf: Shelf) -> None:
+    async with shelf.log() as log:
+        for _ in range(4):
+            await log.append(unit(*(made(f"{app}/a") for app in ("shop", "blog") for _ in range(250))))
+
+        async def check() -> None:
+            while log.bounds().floors[SHOP] < 1700:
+                for before in range(2001, 1, -400):
+                    page = await log.look_back(before, patterns("**"))
+                    floor = page.bounds.floors[SHOP]
+                    there = [event.offset or 0 for event in page.events if event.topic == "shop/a"]
+                    looked_at = range(page.scanned + 1, before)
+                    assert there == [o for o in looked_at if o > floor and (o - 1) % 500 < 250][::-1]
+                await asyncio.sleep(0)
+
+        async def trim() -> None:
+            for keep in range(950, 0, -70):
+                await log.trim(SHOP, Retention(events=keep))
+                await asyncio.sleep(0)
+            await trim_all(log, SHOP, Retention(events=20))
+
+        await asyncio.gather(check(), trim())
+
+
+async def test_large_events_are_looked_back_at_whole_if_in_smaller_pages(shelf: Shelf) -> None:
+    async with shelf.log() as log:
+        large = "x" * 200_000
+        for n in range(30):
+            await log.append(unit(made(data=[n, large])))
+        assert [event.data for event in await look_back_all(log, "shop/*")] == [
+            [n, large] for n in range(29, -1, -1)
+        ]
+
+
+LOOKED_AT = (
+    EVERYTHING,
+    ("shop/a",),
+    ("shop/**", "tricast/audit"),
+    ("*/a",),
+    ("tricast/**",),
+    ("tricast/*/a",),
+)
+runs = st.lists(
+    st.tuples(
+        st.sampled_from(("shop/a", "shop/b", "blog/a", "tricast/audit", "tricast/audit/a")),
+        st.sampled_from((1, 3, 400, 1200)),
+    ),
+    max_size=6,
+)
+keeps = st.dictionaries(st.sampled_from(("shop", "blog", "tricast")), st.sampled_from((0, 1, 300, 1000)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(runs=runs, keeps=keeps, limit=st.sampled_from((1, 7, 500, 1000)), before=st.integers(-1, 5000))
+def test_looking_back_is_reading_backwards_however_the_log_was_trimmed(
+    kind: str, runs: list[tuple[str, int]], keeps: dict[str, int], limit: int, before: int
+) -> None:
+    async def run(shelf: Shelf) -> None:
+        async with shelf.log() as log:
+            for topic, count in runs:
+                await log.append(unit(*(made(topic) for _ in range(count))))
+            for app, keep in keeps.items():
+                await trim_all(log, class_named(app), Retention(events=keep))
+            for texts in LOOKED_AT:
+                forward = await read_all(log, *texts)
+                most = max(limit, len(forward) // 20)  # (so that few calls do)
+                assert await look_back_all(log, *texts, limit=most) == forward[::-1]
+                older = [event for event in forward if (event.offset or 0) < before]
+                assert await look_back_all(log, *texts, before=before, limit=most) == older[::-1]
+
+    with TemporaryDirectory() as folder:
+        asyncio.run(run(Shelf(kind, Path(folder))))
+
+
 # Time
 
 
@@ -971,7 +1154,7 @@ class Model:
             else:
                 self.head += 1
                 self.events[self.head] = (topic, data)
-                self.classes[self.head] = RetentionClass("events", app)
+                self.classes[self.head] = class_named(app)
                 if id:
                     ids[app, id] = (self.head, (topic, data))
                 result.append(self.head)
@@ -1002,7 +1185,7 @@ class Given:
         )
 
 
-TOPICS = ("shop/a", "shop/b", "shop/a/b", "blog/a", 'odd"/\\', "shop")
+TOPICS = ("shop/a", "shop/b", "shop/a/b", "blog/a", 'odd"/\\', "shop", "tricast/audit/a")
 drafted = st.tuples(
     st.sampled_from(TOPICS), st.none() | st.sampled_from("xyz"), st.integers(0, 2), st.just(False)
 ) | st.tuples(st.sampled_from(TOPICS), st.none(), st.integers(0, 2), st.just(True))
@@ -1015,7 +1198,7 @@ units = st.builds(
 steps = st.lists(
     st.lists(units, min_size=1, max_size=6)
     | st.just("again")
-    | st.tuples(st.sampled_from(("shop", "blog")), st.integers(0, 5)),
+    | st.tuples(st.sampled_from(("shop", "blog", "tricast")), st.integers(0, 5)),
     max_size=12,
 )
 
@@ -1041,7 +1224,7 @@ async def follow_model(shelf: Shelf, steps: list[Any]) -> None:
                     again = True
                     break
                 if isinstance(step, tuple):
-                    cls = RetentionClass("events", step[0])
+                    cls = class_named(step[0])
                     await trim_all(log, cls, Retention(events=step[1]))
                     model.trim(cls, step[1])
                 else:
@@ -1068,10 +1251,12 @@ async def compare(log: Log, model: Model, delivered: dict[int, Event]) -> None:
     assert [(e.offset, (e.topic, e.data)) for e in kept] == list(model.events.items())
     assert [delivered[e.offset or 0] for e in kept] == kept
     assert sorted(delivered) == list(range(1, model.head + 1))
-    for text in (*TOPICS, "shop/**", "*/a"):
+    assert await look_back_all(log) == kept[::-1]
+    for text in (*TOPICS, "shop/**", "*/a", "tricast/**"):
         (pattern,) = patterns(text)
         found = [offset for offset, (topic, _) in model.events.items() if pattern.matches(topic)]
         assert offsets(await read_all(log, text, limit=2)) == found
+        assert offsets(await look_back_all(log, text, limit=2)) == found[::-1]
     listed = {document.key: (document.version, document.value) for document in await log.list("k")}
     assert listed == model.documents
     for offset in range(1, model.head + 1):

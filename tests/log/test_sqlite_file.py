@@ -52,7 +52,7 @@ async def test_a_migration_that_fails_changes_nothing(tmp_path: Path) -> None:
         await SQLiteLog(path).__aenter__()
     with sqlite3.connect(path) as db:
         assert db.execute("PRAGMA user_version").fetchone()[0] == 0
-        db.execute("PRAGMA user_version = 1")
+        db.execute(f"PRAGMA user_version = {migrations()[-1][0]}")
     db.close()
     async with SQLiteLog(path) as log:
         assert (await log.append(unit(made()))).receipts[0].offset == 1

@@ -26,6 +26,7 @@ from tricast.log.base import (
     Bounds,
     Document,
     Page,
+    PageBack,
     Retention,
     RetentionClass,
 )
@@ -192,6 +193,22 @@ class MemoryLog:
             if offset < last:
                 scanned = offset
         return Page(after, scanned, tuple(found), self._bounds)
+
+    async def look_back(self, before: int, patterns: Sequence[Pattern], limit: int = MAX_SCAN) -> PageBack:
+        bottom = self._bounds.oldest(patterns)
+        first = min(self._topics.last(patterns, self._bounds.head), before - 1)
+        stop = max(first - MAX_SCAN, bottom)
+        matches = matcher(patterns)
+        found: list[Event] = []
+        scanned = stop
+        for offset in range(first, stop, -1):
+            event = self._events.get(offset)
+            if event is not None and matches(event.topic):
+                found.append(event)
+                if len(found) >= limit:
+                    scanned = offset - 1
+                    break
+        return PageBack(before, scanned if scanned > bottom else 0, tuple(found), self._bounds)
 
     async def seek(self, time_ms: int) -> int:
         return self._times_after + bisect_left(self._times, time_ms)

@@ -12,7 +12,7 @@ from types import MappingProxyType, TracebackType
 from typing import Self
 
 from tricast.errors import BadRequest, NotStarted, TricastError, Unavailable
-from tricast.event import Event, time_ms
+from tricast.event import time_ms
 from tricast.log.base import (
     MAX_SCAN,
     Append,
@@ -21,6 +21,7 @@ from tricast.log.base import (
     Bounds,
     Document,
     Page,
+    PageBack,
     Retention,
     RetentionClass,
 )
@@ -28,12 +29,13 @@ from tricast.log.commit import encode
 from tricast.log.retention import Held, doomed
 from tricast.log.sqlite.backup import backup
 from tricast.log.sqlite.committer import Committed, Committer, Ticket
+from tricast.log.sqlite.pages import Pages
 from tricast.log.sqlite.reader import Reader
 from tricast.log.sqlite.schema import FileLock, Synchronous, open_file
 from tricast.log.sqlite.store import State, Store, Trim
 from tricast.log.sqlite.writer import Writer
 from tricast.log.topics import Topics
-from tricast.pattern import Pattern, matcher
+from tricast.pattern import Pattern
 
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 _UNIT_BYTES = 512
@@ -75,6 +77,7 @@ class SQLiteLog:
         self._bounds = Bounds(state.head, state.epochs, MappingProxyType(state.floors))
         self._topics = Topics()
         self._topics.update(state.topics)
+        self._pages = Pages(self._reader, self._topics, self.bounds)
         self._searched = dict(state.floors)  # up to there a class has nothing left
         self._waiting = 0
         self._writer.start(self._committer, lock.release)
@@ -140,27 +143,12 @@ class SQLiteLog:
     ) -> Page:
         if not self._open:
             raise NotStarted(_CLOSED)
-        bounds = self.bounds()
-        head = bounds.head
-        end = head if upto is None else min(upto, head)
-        last = min(self._topics.last(patterns, head), end)
-        if last <= after:
-            return Page(after, max(after, end), (), bounds)
-        patterns = [pattern for pattern in patterns if self._topics.last((pattern,), head) > after]
-        stop = min(after + MAX_SCAN, last)
-        rows, scanned, unsure = await self._reader.page(after, stop, patterns, max(limit, 1))
-        bounds = self.bounds()
-        matches = matcher(patterns) if unsure else None
-        events: list[Event] = []
-        newest = bounds.epochs[-1]
-        for offset, topic, type, subject, at_ms, body in rows:
-            if matches is None or matches(topic):
-                cursor = f"{newest.id}-{offset}" if offset > newest.began else bounds.cursor(offset)
-                events.append(Event.stored(offset, cursor, topic, type, subject, at_ms, body))
-                if len(events) == limit:
-                    scanned = offset
-                    break
-        return Page(after, end if scanned >= last else scanned, tuple(events), bounds)
+        return await self._pages.read(after, patterns, limit, upto)
+
+    async def look_back(self, before: int, patterns: Sequence[Pattern], limit: int = MAX_SCAN) -> PageBack:
+        if not self._open:
+            raise NotStarted(_CLOSED)
+        return await self._pages.look_back(before, patterns, limit)
 
     async def seek(self, time_ms: int) -> int:
         if not self._open:

@@ -11,7 +11,8 @@ from typing import Any
 import aiosqlite
 
 from tricast.errors import Unavailable
-from tricast.log.base import Document, RetentionClass
+from tricast.event import AUDIT_SHELF
+from tricast.log.base import MAX_SCAN, Document, RetentionClass
 from tricast.log.retention import TRIM_STEP, Held
 from tricast.log.sqlite.schema import BUSY_S, readonly_uri
 from tricast.log.sqlite.store import documents_of
@@ -19,6 +20,8 @@ from tricast.pattern import SYSTEM_APP, Pattern
 
 CONNECTIONS = 2
 PAGE_BYTES = 4 * 1024 * 1024
+# (the shelf as SQLite's planner wants it for a partial index: as text in the statement)
+_AUDIT = f" INDEXED BY events_audit WHERE shelf = '{AUDIT_SHELF}' AND"
 
 
 class _PageCursor(sqlite3.Cursor):
@@ -76,22 +79,33 @@ class Reader:
             await self._pool.pop().close()
 
     async def page(
-        self, after: int, stop: int, patterns: Sequence[Pattern], limit: int
+        self,
+        after: int,
+        upto: int,
+        patterns: Sequence[Pattern],
+        limit: int,
+        *,
+        audit: bool = False,
+        newest_first: bool = False,
     ) -> tuple[Sequence[sqlite3.Row], int, bool]:
-        """Rows at (after, scanned] on topics that `patterns` may match, and `scanned`.
+        """Rows at (after, upto] on topics that `patterns` may match, and how far they go.
 
-        Rows: offset, topic, type, subject, time_ms, body. The last answer says
-        whether Pattern.matches must still be asked.
+        That is `upto`, or the last row's offset if there may be more; newest first it
+        is `after`, or the offset below the last row's. `audit`: only those on that
+        shelf, by its index. Rows: offset, shelf, topic, type, subject, time_ms, body.
+        The last answer says whether Pattern.matches must still be asked.
         """
         where, values, exact = _where(patterns)
-        most = limit if exact else stop - after
+        most = min(limit, MAX_SCAN) if exact else MAX_SCAN
         rows = await self._all(
-            "SELECT offset, topic, type, subject, time_ms, body FROM events"
-            f" WHERE offset > ? AND offset <= ? AND ({where}) ORDER BY offset LIMIT ?",
-            (after, stop, *values, most),
+            "SELECT offset, shelf, topic, type, subject, time_ms, body"
+            f" FROM events{_AUDIT if audit else ' WHERE'} offset > ? AND offset <= ? AND ({where})"
+            f" ORDER BY offset {'DESC' if newest_first else 'ASC'} LIMIT ?",
+            (after, upto, *values, most),
         )
-        cut = len(rows) == most or sum(len(row[5]) for row in rows) >= PAGE_BYTES
-        return rows, rows[-1][0] if cut and rows else stop, not exact
+        if rows and (len(rows) == most or sum(len(row[-1]) for row in rows) >= PAGE_BYTES):
+            return rows, rows[-1][0] - newest_first, not exact
+        return rows, after if newest_first else upto, not exact
 
     async def seek(self, time_ms: int, head: int) -> int:
         """The highest offset up to `head` before any kept event of `time_ms` or later."""

