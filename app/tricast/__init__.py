@@ -13,7 +13,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tricast.api.answers import Api, Ask, Body, json_answer, problem_response
     from tricast.api.events import endpoints
+    from tricast.api.presence import presence_routes
+    from tricast.audit import ABSENT, Actor, Change, audit_entry, diff, pointer, segments
     from tricast.errors import (
         BadCursor,
         BadRequest,
@@ -21,40 +24,44 @@ if TYPE_CHECKING:
         Draining,
         Forbidden,
         LogFull,
+        MethodNotAllowed,
         NotFound,
         NotStarted,
+        PreconditionRequired,
         TooLarge,
         TooMany,
         TricastError,
         Unauthorized,
         Unavailable,
     )
-    from tricast.event import Draft, Event, draft
+    from tricast.event import Draft, Event, draft, rfc3339
     from tricast.hub.caller import Caller
     from tricast.hub.gate import Gate, Grant
     from tricast.hub.hub import Hub, HubOptions, Stats
-    from tricast.log.base import (
-        ANY_VERSION,
-        Appended,
-        Bounds,
-        Document,
-        Log,
-        Receipt,
-        Retention,
-        Write,
-    )
+    from tricast.hub.projection import Projection
+    from tricast.hub.session import Ending, Session
+    from tricast.log.base import ANY_VERSION, Appended, Bounds, Document, Log, Receipt, Retention, Write
+    from tricast.pattern import check_topic
+    from tricast.presence.base import Member, Presence
 
 __all__ = [
+    "ABSENT",
     "ANY_VERSION",
+    "Actor",
+    "Api",
     "Appended",
+    "Ask",
     "BadCursor",
     "BadRequest",
+    "Body",
     "Bounds",
     "Caller",
+    "Change",
     "Conflict",
     "Document",
     "Draft",
     "Draining",
+    "Ending",
     "Event",
     "Forbidden",
     "Gate",
@@ -63,10 +70,16 @@ __all__ = [
     "HubOptions",
     "Log",
     "LogFull",
+    "Member",
+    "MethodNotAllowed",
     "NotFound",
     "NotStarted",
+    "PreconditionRequired",
+    "Presence",
+    "Projection",
     "Receipt",
     "Retention",
+    "Session",
     "Stats",
     "TooLarge",
     "TooMany",
@@ -74,21 +87,37 @@ __all__ = [
     "Unauthorized",
     "Unavailable",
     "Write",
+    "audit_entry",
+    "check_topic",
+    "diff",
     "draft",
     "endpoints",
+    "json_answer",
+    "pointer",
+    "presence_routes",
+    "problem_response",
+    "rfc3339",
+    "segments",
 ]
 
 _HOMES = {
+    "ABSENT": "tricast.audit",
     "ANY_VERSION": "tricast.log.base",
+    "Actor": "tricast.audit",
+    "Api": "tricast.api.answers",
     "Appended": "tricast.log.base",
+    "Ask": "tricast.api.answers",
     "BadCursor": "tricast.errors",
     "BadRequest": "tricast.errors",
+    "Body": "tricast.api.answers",
     "Bounds": "tricast.log.base",
     "Caller": "tricast.hub.caller",
+    "Change": "tricast.audit",
     "Conflict": "tricast.errors",
     "Document": "tricast.log.base",
     "Draft": "tricast.event",
     "Draining": "tricast.errors",
+    "Ending": "tricast.hub.session",
     "Event": "tricast.event",
     "Forbidden": "tricast.errors",
     "Gate": "tricast.hub.gate",
@@ -97,10 +126,16 @@ _HOMES = {
     "HubOptions": "tricast.hub.hub",
     "Log": "tricast.log.base",
     "LogFull": "tricast.errors",
+    "Member": "tricast.presence.base",
+    "MethodNotAllowed": "tricast.errors",
     "NotFound": "tricast.errors",
     "NotStarted": "tricast.errors",
+    "PreconditionRequired": "tricast.errors",
+    "Presence": "tricast.presence.base",
+    "Projection": "tricast.hub.projection",
     "Receipt": "tricast.log.base",
     "Retention": "tricast.log.base",
+    "Session": "tricast.hub.session",
     "Stats": "tricast.hub.hub",
     "TooLarge": "tricast.errors",
     "TooMany": "tricast.errors",
@@ -108,8 +143,17 @@ _HOMES = {
     "Unauthorized": "tricast.errors",
     "Unavailable": "tricast.errors",
     "Write": "tricast.log.base",
+    "audit_entry": "tricast.audit",
+    "check_topic": "tricast.pattern",
+    "diff": "tricast.audit",
     "draft": "tricast.event",
     "endpoints": "tricast.api.events",
+    "json_answer": "tricast.api.answers",
+    "pointer": "tricast.audit",
+    "presence_routes": "tricast.api.presence",
+    "problem_response": "tricast.api.answers",
+    "rfc3339": "tricast.event",
+    "segments": "tricast.audit",
 }
 
 

@@ -12,6 +12,7 @@
     ├── TooLarge           413  4413   beyond a limit that is set
     │   └── HeadTooLarge   431  4431   the request line and headers are
     ├── TooMany            429  4529   slow down; `retry_after_s` says how long
+    ├── PreconditionRequired 428 4428  say which version you change
     ├── Unavailable        503  4503   not now; the same request may be repeated
     │   ├── NotStarted     503  4503   the hub's lifespan isn't running
     │   └── Draining       503  4503   the server is stopping
@@ -24,24 +25,36 @@ Each has a stable `code` (the last part of a problem's `type`), an HTTP `status`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import orjson
 
 
 class TricastError(Exception):
-    """The base of them all. The message says what was wrong, which value, and what to do."""
+    """The base of them all. The message says what was wrong, which value, and what to do.
+
+    `members` are further members of its problem details (RFC 9457 §3.2).
+    """
 
     code: ClassVar[str] = "error"
     title: ClassVar[str] = "tricast could not do that"
     status: ClassVar[int] = 500
     close_code: ClassVar[int] = 4500
 
-    def __init__(self, detail: str, *, field: str | None = None, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        detail: str,
+        *,
+        field: str | None = None,
+        retry_after_s: float | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.field = field
         self.retry_after_s = retry_after_s
+        self.members = members or {}
 
     def problem(self) -> dict[str, Any]:
         """This error as RFC 9457 problem details."""
@@ -55,6 +68,7 @@ class TricastError(Exception):
             problem["field"] = self.field
         if self.retry_after_s is not None:
             problem["retry_after_s"] = self.retry_after_s
+        problem.update(self.members)
         return problem
 
     def problem_json(self) -> bytes:
@@ -133,6 +147,13 @@ class HeadTooLarge(TooLarge):
     title = "The request line and headers are larger than the limit"
     status = 431
     close_code = 4431
+
+
+class PreconditionRequired(TricastError):
+    code = "precondition-required"
+    title = "Say which version is to be changed"
+    status = 428
+    close_code = 4428
 
 
 class TooMany(TricastError):

@@ -5,6 +5,10 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from tricast.access.context import Context
+from tricast.audit import Actor
+
+ROOT = Context(Actor("root"))
 START = 4_102_444_800.0  # 2100-01-01T00:00:00Z: later than the hub's own clock, so that nothing expires by it
 
 

@@ -9,12 +9,15 @@ from typing import Any
 import httpx2
 import pytest
 from starlette.applications import Starlette
-from tests.access.given import Clock, bearer
+from tests.access.given import ROOT, Clock, bearer
 
 from tricast.access.access import Access, AccessOptions
-from tricast.api.admin import OPENAPI_PATHS, OPENAPI_SCHEMAS, admin_routes
+from tricast.api.admin import admin_routes
+from tricast.api.admin_schema import OPENAPI_PATHS, OPENAPI_SCHEMAS
+from tricast.api.answers import Api
 from tricast.errors import Unauthorized
 from tricast.hub.hub import Hub
+from tricast.pattern import Pattern
 
 pytestmark = pytest.mark.anyio
 
@@ -25,14 +28,18 @@ async def client(access: Access) -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
+def api_of(access: Access) -> Api:
+    return Api(access.gate, recheck=lambda caller: access.revocations.check(caller.grant))
+
+
 def _client(access: Access) -> httpx2.AsyncClient:
-    transport = httpx2.ASGITransport(app=Starlette(routes=admin_routes(access)))
+    transport = httpx2.ASGITransport(app=Starlette(routes=admin_routes(access, api_of(access))))
     return httpx2.AsyncClient(transport=transport, base_url="http://localhost:8080")
 
 
 async def auth(access: Access, **asked: Any) -> dict[str, str]:
     """The header of a new key."""
-    _, text = await access.keys.create(asked.pop("name", "web-1"), by="test", **asked)
+    _, text = await access.keys.create(asked.pop("name", "web-1"), by=ROOT, **asked)
     return {"Authorization": f"Bearer {text}"}
 
 
@@ -143,6 +150,75 @@ async def test_an_admin_makes_lists_and_revokes_keys(access: Access, client: htt
     problem(await client.delete("/v1/keys/nope", headers=admin), 404)
 
 
+async def test_a_key_and_its_tokens_are_confined_to_an_environment(
+    access: Access, client: httpx2.AsyncClient
+) -> None:
+    admin = await auth(access, name="boss", scopes=["admin", "flags:read"])
+    body = {"name": "web", "app": "shop", "environment": "production", "scopes": ["flags:read"]}
+    made = (await client.post("/v1/keys", json=body, headers=admin)).json()
+    listed = (await client.get("/v1/keys", headers=admin)).json()["keys"]
+    assert {key["name"]: key["environment"] for key in listed} == {"boss": None, "web": "production"}
+    key = {"X-API-Key": made["key"]}
+    minted = (await client.post("/v1/tokens", json={"subject": "a"}, headers=key)).json()
+    assert minted["environment"] == "production"
+    assert access.gate(bearer(minted["token"])).environment == "production"
+    other = {"subject": "a", "environment": "development"}
+    assert problem(await client.post("/v1/tokens", json=other, headers=key), 403)["field"] == "environment"
+    lost = {"name": "web", "environment": "production"}
+    assert "give `app`" in problem(await client.post("/v1/keys", json=lost, headers=admin), 400)["detail"]
+
+
+async def test_who_why_and_in_which_request_is_in_the_audit_trail(
+    access: Access, hub: Hub, client: httpx2.AsyncClient
+) -> None:
+    admin = await auth(access, name="boss", scopes=["admin"]) | {"X-Request-ID": "req-1"}
+    body = {"name": "web", "app": "shop", "reason": "a second server"}
+    key = (await client.post("/v1/keys", json=body, headers=admin)).json()
+    token = (await client.post("/v1/tokens", json={"subject": "a"}, headers={"X-API-Key": key["key"]})).json()
+    for revoked in ({"token": token["token"]}, {"id": "t2"}, {"subject": "ann"}):
+        body = {**revoked, "reason": "left us"}
+        assert (await client.post("/v1/tokens/revoke", json=body, headers=admin)).status_code == 204
+    gone = await client.delete(f"/v1/keys/{key['id']}", params={"reason": "it leaked"}, headers=admin)
+    assert gone.headers["x-request-id"] == "req-1"
+    events = (await hub.log.read(1, [Pattern.parse("tricast/**")])).events
+    entries = [event.data for event in events]
+    assert [(e["action"], e["app"], e["key"], e["reason"]) for e in entries] == [
+        ("key.created", "shop", key["id"], "a second server"),
+        ("token.revoked", "shop", token["id"], "left us"),
+        ("token.revoked", None, "t2", "left us"),
+        ("subject.revoked", None, "ann", "left us"),
+        ("key.revoked", "shop", key["id"], "it leaked"),
+    ]
+    (boss,) = [one for one in access.keys.list() if one.name == "boss"]
+    for entry in entries:
+        assert entry["request_id"] == "req-1"
+        assert entry["actor"] == {
+            "subject": "boss",
+            "role": None,
+            "credential": f"key:{boss.id}",
+            "address": "127.0.0.1",
+        }
+    told = repr([event.json for event in events])
+    for secret in (key["key"].rsplit("_", 1)[1], token["token"], "sha256"):
+        assert secret not in told
+
+
+async def test_a_reason_that_is_too_long_is_refused(access: Access, client: httpx2.AsyncClient) -> None:
+    admin = await auth(access, scopes=["admin"])
+    made = await client.post("/v1/keys", json={"name": "x", "reason": "x" * 501}, headers=admin)
+    key = access.keys.list()[0]
+    gone = await client.delete(f"/v1/keys/{key.id}", params={"reason": "x" * 501}, headers=admin)
+    assert problem(made, 400)["field"] == problem(gone, 400)["field"] == "reason"
+    assert [one.revoked_at for one in access.keys.list()] == [None]
+
+
+async def test_a_parameter_that_there_is_not_is_refused(access: Access, client: httpx2.AsyncClient) -> None:
+    admin = await auth(access, scopes=["admin"])
+    for method, path in (("GET", "/v1/keys"), ("POST", "/v1/keys"), ("DELETE", "/v1/keys/x")):
+        answer = await client.request(method, path, params={"wish": "1"}, headers=admin)
+        assert problem(answer, 400)["field"] == "wish"
+
+
 async def test_keys_are_for_admins_only(access: Access, client: httpx2.AsyncClient) -> None:
     key = await auth(access, subscribe=["**"], scopes=["presence", "flags:write"])
     for method, path in (("GET", "/v1/keys"), ("POST", "/v1/keys"), ("DELETE", "/v1/keys/x")):
@@ -151,8 +227,8 @@ async def test_keys_are_for_admins_only(access: Access, client: httpx2.AsyncClie
 
 async def test_an_admin_of_an_app_stays_inside_it(access: Access, client: httpx2.AsyncClient) -> None:
     admin = await auth(access, app="shop", scopes=["admin"])
-    foreign, _ = await access.keys.create("theirs", app="blog", by="test")
-    root, _ = await access.keys.create("root", scopes=["admin"], by="test")
+    foreign, _ = await access.keys.create("theirs", app="blog", by=ROOT)
+    root, _ = await access.keys.create("root", scopes=["admin"], by=ROOT)
     listed = (await client.get("/v1/keys", headers=admin)).json()["keys"]
     assert [key["app"] for key in listed] == ["shop"]
     for key_id in (foreign.id, root.id):
@@ -184,6 +260,29 @@ async def test_a_bad_body_is_one_problem_with_field_and_value(
     assert says in found["detail"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/keys", b'{"name":"late"}'),
+        ("/v1/tokens", b'{"subject":"late"}'),
+        ("/v1/tokens/revoke", b'{"subject":"late"}'),
+    ],
+)
+async def test_a_key_that_is_revoked_while_its_body_comes_does_nothing_more(
+    access: Access, hub: Hub, client: httpx2.AsyncClient, path: str, body: bytes
+) -> None:
+    key = await auth(access, app="shop", scopes=["admin"])
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield body[:5]
+        await access.keys.revoke(access.keys.list()[0].id, by=ROOT)
+        yield body[5:]
+
+    problem(await client.post(path, content=slowly(), headers=key), 401)
+    events = (await hub.log.read(0, [Pattern.parse("tricast/**")])).events
+    assert [event.type for event in events] == ["key.created", "key.revoked"]
+
+
 async def test_bodies_that_are_no_json_or_too_large_are_refused(
     access: Access, client: httpx2.AsyncClient
 ) -> None:
@@ -213,7 +312,7 @@ async def test_in_dev_anybody_here_makes_keys_and_tokens(hub: Hub, clock: Clock)
 
 def test_openapi_names_every_route_and_every_schema_it_refers_to(access_routes: list[Any]) -> None:
     described = {(path, method.upper()) for path, methods in OPENAPI_PATHS.items() for method in methods}
-    served = {(r.path, method) for r in access_routes for method in r.methods if method != "HEAD"}
+    served = {(r.path, method) for r in access_routes for method in r.methods - {"HEAD", "OPTIONS"}}
     assert described == served
     refs = re.findall(r"#/components/schemas/(\w+)", str(OPENAPI_PATHS) + str(OPENAPI_SCHEMAS))
     assert set(refs) <= set(OPENAPI_SCHEMAS)
@@ -221,4 +320,5 @@ def test_openapi_names_every_route_and_every_schema_it_refers_to(access_routes: 
 
 @pytest.fixture
 def access_routes() -> list[Any]:
-    return list(admin_routes(Access(Hub("memory:"))))
+    access = Access(Hub("memory:"))
+    return list(admin_routes(access, api_of(access)))

@@ -9,7 +9,8 @@ import pytest
 from tests.access.given import START, Clock, bearer
 
 from tricast.access.access import Access, AccessOptions
-from tricast.access.tokens import SECRET_KIND, Tokens
+from tricast.access.secrets import SECRET_KIND
+from tricast.access.tokens import Tokens
 from tricast.errors import BadRequest, Forbidden, NotStarted, TooLarge, TricastError, Unauthorized
 from tricast.hub.gate import Grant
 from tricast.hub.hub import Hub
@@ -96,7 +97,37 @@ def test_an_issuer_of_all_apps_still_mints_for_one(tokens: Tokens) -> None:
     with pytest.raises(BadRequest, match="belongs to one app"):
         tokens.mint(ANYBODY, subject="u")
     with pytest.raises(Forbidden):  # a wildcard never reaches the reserved app
-        tokens.mint(ANYBODY, subject="u", subscribe=["tricast/keys"])
+        tokens.mint(ANYBODY, subject="u", subscribe=["tricast/audit"])
+
+
+def test_a_token_is_of_its_keys_environment_or_of_a_narrower_one(tokens: Tokens) -> None:
+    confined = dataclasses.replace(ISSUER, environment="production", subscribe=("shop/orders",))
+    for issuer, asked, got in (
+        (ISSUER, None, None),
+        (ISSUER, "production", "production"),
+        (confined, None, "production"),
+        (confined, "production", "production"),
+    ):
+        minted = tokens.mint(issuer, subject="u", scopes=["flags:read"], environment=asked)
+        assert tokens.verify(minted.token).environment == got
+    with pytest.raises(Forbidden, match="'production' and can't grant 'development'") as caught:
+        tokens.mint(confined, subject="u", environment="development")
+    assert caught.value.field == "environment"
+
+
+@pytest.mark.parametrize(
+    ("field", "asked"),
+    [
+        ("environment", {"environment": "NO"}),
+        ("subscribe", {"environment": "production", "subscribe": ["shop/**"]}),
+    ],
+)
+def test_an_environment_that_would_confine_nothing_is_refused(
+    tokens: Tokens, field: str, asked: dict[str, object]
+) -> None:
+    with pytest.raises(BadRequest) as caught:
+        tokens.mint(ISSUER, subject="u", **asked)  # type: ignore[arg-type]
+    assert caught.value.field == field
 
 
 def test_a_token_too_long_for_urls_is_not_minted(tokens: Tokens) -> None:

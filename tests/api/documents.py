@@ -12,6 +12,7 @@ CONTROLS = {
     "tricast.hello": "Hello",
     "tricast.reset": "Reset",
     "tricast.live": "Live",
+    "tricast.presence": "Presence",
     "tricast.heartbeat": "Heartbeat",
     "tricast.goodbye": "Goodbye",
     "tricast.error": "Error",

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tricast.api.schemas import errors
 
-COMMANDS = ["subscribe", "unsubscribe", "publish", "auth", "ping"]
+COMMANDS = ["subscribe", "unsubscribe", "publish", "presence", "auth", "ping"]
 
 
 def schema_of(op: str) -> str:

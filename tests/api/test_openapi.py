@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import jsonschema_rs
@@ -35,7 +36,9 @@ def test_every_route_is_documented_and_everything_documented_is_there(openapi: D
             routes[f"{route.path}/{{path}}"] = {"GET"}
         else:
             assert isinstance(route, Route)
-            routes.setdefault(route.path, set()).update((route.methods or set()) - {"HEAD"})
+            routes.setdefault(route.path.replace(":path", ""), set()).update(
+                (route.methods or set()) - {"HEAD"}
+            )
     documented = {
         path: {method.upper() for method in operations} for path, operations in openapi.json["paths"].items()
     }
@@ -179,7 +182,7 @@ def test_without_credentials_it_is_401_with_a_challenge(guarded: Served, openapi
             for method, operation in operations.items():
                 if operation.get("security") == [] or path in ("/openapi.json", "/asyncapi.json"):
                     continue
-                answer = client.request(method.upper(), path.replace("{id}", "x"), params={"topic": "a"})
+                answer = client.request(method.upper(), re.sub(r"\{\w+\}", "x", path), params={"topic": "a"})
                 assert answer.status_code == 401, (method, path)
                 assert answer.headers["www-authenticate"].startswith("Bearer")
                 openapi.check_answer(method, path, answer)

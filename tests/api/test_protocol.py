@@ -15,9 +15,12 @@ from tests.api.served import Served
 from tricast.api.asyncapi import close_codes
 from tricast.api.schemas import errors
 from tricast.event import MAX_ATTRIBUTE_CHARS, MAX_DEPTH, MAX_EVENT_BYTES
+from tricast.hub.attendance import MAX_TOPICS
 from tricast.hub.poll import MAX_ANSWER_BYTES, MAX_ANSWER_EVENTS
+from tricast.hub.roll import MAX_LISTED
 from tricast.hub.subscription import MAX_GLOB_CHARS, MAX_GLOBS, MAX_PATTERNS
 from tricast.pattern import MAX_SEGMENTS, MAX_TOPIC_BYTES
+from tricast.presence.base import MAX_STATE_BYTES
 from tricast.server.direct import HEADERS_TIMEOUT_S, MAX_HEAD_BYTES
 from tricast.settings import Settings
 from tricast.transports.query import (
@@ -90,6 +93,7 @@ def test_its_limits_are_those_of_the_code() -> None:
         f"subscription | {MAX_PATTERNS}",
         f"{MAX_GLOBS} each, of {MAX_GLOB_CHARS} characters",
         f"{MAX_ANSWER_EVENTS} events, or {MAX_ANSWER_BYTES // 1024 // 1024} MiB",
+        f"state of {MAX_STATE_BYTES} bytes; {MAX_TOPICS} topics of a connection; {MAX_LISTED} members",
         f"{MAX_QUERY_BYTES // 1024} KiB and {MAX_PARAMETERS} parameters",
         f"{MAX_HEAD_BYTES // 1024} KiB, within {HEADERS_TIMEOUT_S:g} s",
     ):
@@ -106,6 +110,8 @@ def test_its_control_events_are_those_that_there_are(openapi: Document) -> None:
         named = set(re.findall(r"`(\w+)`", members))
         if kind == "reset":
             schema = openapi.json["components"]["schemas"]["ResetData"]
+        if kind == "presence":
+            schema = openapi.json["components"]["schemas"]["Members"]
         if kind not in ("error", "reply"):
             assert named == set(schema["properties"]), kind
     reasons = set(

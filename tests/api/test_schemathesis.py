@@ -12,6 +12,7 @@ from schemathesis.specs.openapi import checks
 from tests.api.served import Served
 
 from tricast.api.openapi import openapi as document
+from tricast.flags.api.openapi import FLAGS_PATHS, FLAGS_SCHEMAS
 
 _EXAMPLES = 60
 _QUICK = settings(
@@ -36,7 +37,9 @@ _CHECKS = [
     checks.ignored_auth,
 ]
 
-schema = schemathesis.openapi.from_dict(document("0"), config=SchemathesisConfig())
+schema = schemathesis.openapi.from_dict(
+    document("0", paths=FLAGS_PATHS, schemas=FLAGS_SCHEMAS), config=SchemathesisConfig()
+)
 
 
 @schema.hook
@@ -58,4 +61,8 @@ def hasten(case: Any) -> None:
 @_QUICK
 def test_answers_are_as_documented(case: Any, guarded: Served) -> None:
     hasten(case)
-    case.call_and_validate(base_url=guarded.url, headers=guarded.headers, checks=_CHECKS, timeout=20)
+    # (a flag's key may hold a slash: there, other methods are about another flag)
+    wanted = [
+        check for check in _CHECKS if check is not checks.unsupported_method or "{key}/" not in case.path
+    ]
+    case.call_and_validate(base_url=guarded.url, headers=guarded.headers, checks=wanted, timeout=20)

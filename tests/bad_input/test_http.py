@@ -302,3 +302,14 @@ def test_a_client_that_goes_away_in_the_middle_costs_nothing(served: Served) -> 
         for _ in range(5):
             with served.raw() as connection:
                 connection.send(part)
+
+
+@pytest.mark.parametrize("path", ["/v1/audit?format=ndjson", "/v1/apps/demo/production/ofrep/v1/stream"])
+def test_a_stream_to_an_http_1_0_client_is_not_chunked(served: Served, path: str) -> None:
+    with served.raw() as connection:
+        connection.send(f"GET {path} HTTP/1.0\r\n".encode() + HOST + b"\r\n")
+        head = connection.head()
+        assert head.status == 200, head
+        assert (head.header("transfer-encoding"), head.header("content-length")) == (None, None)
+        if "stream" in path:
+            assert connection.file.readline() in (b"retry: 1000\n", b": ok\n")

@@ -89,6 +89,17 @@ def test_key_create_prints_the_key_alone(tricast: Command) -> None:
     assert re.fullmatch(r"tck_\w+\n", tricast.ok("key", "create", "web-2", "--publish", "demo/**"))
 
 
+def test_a_key_and_its_tokens_are_confined_to_an_environment(tricast: Command) -> None:
+    where = ("--app", "demo", "--environment", "production")
+    made = json.loads(tricast.ok("key", "create", "web-3", *where, "--scope", "flags:read", "--json"))
+    assert (made["app"], made["environment"]) == ("demo", "production")
+    assert "production" in next(line for line in tricast.ok("key", "list").splitlines() if "web-3" in line)
+    holder = replace(tricast, key=made["key"])
+    assert json.loads(holder.ok("token", "--json"))["environment"] == "production"
+    assert "can't grant 'development'" in holder.fails(1, "token", "--environment", "development")
+    assert "give `app`" in tricast.fails(1, "key", "create", "web-4", "--environment", "production")
+
+
 def test_revoking_what_is_not_there_says_so(tricast: Command) -> None:
     assert "there is no key 'nope'" in tricast.fails(1, "key", "revoke", "nope")
 

@@ -44,7 +44,7 @@ def test_version_and_help(here: Command) -> None:
 
 def test_every_command_has_help(here: Command) -> None:
     names = [command.callback.__name__ for command in app.registered_commands if command.callback]
-    assert set(names) == {"serve", "publish", "tail", "token", "check", "backup"}
+    assert set(names) == {"serve", "publish", "tail", "token", "audit", "check", "backup"}
     for command in app.registered_commands:
         assert command.callback is not None
         assert command.callback.__doc__, command

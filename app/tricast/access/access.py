@@ -17,8 +17,11 @@ from tricast.access.keys import Keys
 from tricast.access.limits import LimitOptions, Limits
 from tricast.access.origins import OriginRules
 from tricast.access.revocation import Revocations
-from tricast.access.tokens import Tokens, load_secrets
+from tricast.access.secrets import load_secrets
+from tricast.access.stream_tokens import StreamTokens
+from tricast.access.tokens import Tokens
 from tricast.errors import TricastError
+from tricast.hub.gate import Grant
 from tricast.hub.hub import Hub
 
 HOUSEKEEPING_EVERY_S = 60.0
@@ -58,6 +61,7 @@ class Access:
         self.revocations = Revocations(hub, clock=clock)
         self.keys = Keys(hub, self.revocations, clock=clock)
         self.tokens = Tokens(clock=clock)
+        self._stream_tokens = StreamTokens(self.tokens, self.revocations, clock=clock)
         self.origins = OriginRules(
             self.options.origins, own=self.options.own_origins, loopback=self.options.dev
         )
@@ -80,6 +84,10 @@ class Access:
     ) -> None:
         await self._stack.aclose()
         await self._flush()
+
+    def stream_token(self, grant: Grant, app: str, environment: str) -> tuple[str | None, str]:
+        """A token for the URL of a flag stream, and a label that changes with it: see `StreamTokens.of`."""
+        return self._stream_tokens.of(grant, app, environment)
 
     async def ensure_root_key(self) -> str | None:
         """The text of a first admin key, once, if there is no key and this is not dev mode."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tricast.access.context import TRICAST
 from tricast.access.grants import SCOPES
 from tricast.access.keys import Keys
 from tricast.pattern import SYSTEM_APP
@@ -18,6 +19,6 @@ async def ensure_root_key(keys: Keys, *, dev: bool = False) -> str | None:
     if dev or any(key.revoked_at is None for key in keys.list()):
         return None
     _, text = await keys.create(
-        ROOT, subscribe=("**", f"{SYSTEM_APP}/**"), publish=("**",), scopes=SCOPES, by="bootstrap"
+        ROOT, subscribe=("**", f"{SYSTEM_APP}/**"), publish=("**",), scopes=SCOPES, by=TRICAST
     )
     return text

@@ -24,6 +24,7 @@ Scope = Literal["flags:read", "flags:write", "presence", "admin"]
 SCOPES: frozenset[str] = frozenset(get_args(Scope))
 MAX_PATTERNS = 128
 EVERYWHERE = "*"
+MAX_APP_BYTES = 200  # `tricast/audit/<app>` and `<app>/flags/<environment>` are topics too
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +103,9 @@ def check_app(app: str) -> str:
     """`app`, if it can be the first segment of a topic; else BadRequest."""
     if "/" in app:
         raise BadRequest(f"app {app[:80]!r} is one segment: without '/'", field="app")
+    if len(app.encode(errors="replace")) > MAX_APP_BYTES:
+        raise BadRequest(
+            f"app {app[:40]!r}… has more than {MAX_APP_BYTES} bytes, so its audit trail had no topic",
+            field="app",
+        )
     return check_topic(app, "app")

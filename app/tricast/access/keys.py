@@ -1,7 +1,7 @@
 """API keys, for servers: `tck_<id>_<secret>`, shown once, kept as a hash.
 
-A key is a document of kind "key". The event that announces a change carries
-what `Key` has; the hash of the secret is in the document only.
+A key is a document of kind "key". Each change is one unit with its audit entry,
+which tells what `Key` has; the hash of the secret is in the document only.
 """
 
 from __future__ import annotations
@@ -13,19 +13,21 @@ import secrets
 import string
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from tricast.access.grants import EVERYWHERE, check_app, check_patterns, check_scopes, key_name
+from tricast.access.context import Context
+from tricast.access.environments import check_confined
+from tricast.access.grants import EVERYWHERE, check_app, check_patterns, check_scopes
+from tricast.access.key import Key, key_of
 from tricast.access.revocation import Revocation, Revocations
+from tricast.audit import ABSENT, diff
 from tricast.errors import BadRequest, NotFound, Unauthorized
-from tricast.event import AUDIT_SHELF, Draft, draft, rfc3339
+from tricast.event import rfc3339
 from tricast.hub.gate import Grant
 from tricast.hub.hub import Hub
 from tricast.log.base import Document, Write
 
 KEY_KIND = "key"
 KEY_USAGE_KIND = "key-usage"
-KEY_TOPIC = "tricast/keys"
 KEY_PREFIX = "tck_"
 USAGE_EVERY_S = 60
 
@@ -34,51 +36,6 @@ _ID_CHARS = 12
 _SECRET_CHARS = 43
 _TEXT = re.compile(r"tck_([A-Za-z0-9]{1,32})_([A-Za-z0-9]{16,128})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What may be told about an API key: everything but its secret and the hash of it.
-
-    `app` None: not confined to one app. `created_at`, `revoked_at` and
-    `last_used_at` are RFC 3339 times.
-    """
-
-    id: str
-    name: str
-    app: str | None
-    subscribe: tuple[str, ...]
-    publish: tuple[str, ...]
-    scopes: frozenset[str]
-    created_at: str
-    revoked_at: str | None = None
-    last_used_at: str | None = None
-
-    def grant(self) -> Grant:
-        """What a request with this key may do. Its subject is the key's name."""
-        credential = key_name(self.id)
-        return Grant(
-            subject=self.name,
-            subscribe=self.subscribe,
-            publish=self.publish,
-            app=self.app,
-            scopes=self.scopes,
-            credential=credential,
-            credentials=frozenset({credential}),
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """This key as JSON values, for events, documents and answers."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "app": self.app,
-            "subscribe": list(self.subscribe),
-            "publish": list(self.publish),
-            "scopes": sorted(self.scopes),
-            "created_at": self.created_at,
-            "revoked_at": self.revoked_at,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +67,13 @@ class Keys:
         subscribe: Sequence[str] = (),
         publish: Sequence[str] = (),
         scopes: Iterable[str] = (),
-        by: str,
+        environment: str | None = None,
+        by: Context,
     ) -> tuple[Key, str]:
-        """A new key and its text, which can't be had again. Raises BadRequest naming the field."""
+        """A new key and its text, which can't be had again. Raises BadRequest naming the field.
+
+        With `environment` it is confined to that one of its app's.
+        """
         if not _NAME.fullmatch(name):
             raise BadRequest(
                 f"name {name[:80]!r} must be 1-64 letters, digits, '.', '_' or '-', such as 'web-1'",
@@ -128,15 +89,25 @@ class Keys:
             publish=check_patterns(publish, app=app, field="publish"),
             scopes=check_scopes(scopes),
             created_at=self._now(),
+            environment=environment,
         )
+        if environment is not None:
+            check_confined(environment, app=app, subscribe=subscribe, scopes=key.scopes)
         secret = _random(_SECRET_CHARS)
         document = {**key.to_json(), "secret_sha256": _hash(secret)}
-        await self._hub.append(
-            (_announce("tricast.key.created", key, by),), (Write(KEY_KIND, key.id, document, expected=0),)
+        entry = by.entry(
+            "key.created",
+            app=key.app,
+            kind=KEY_KIND,
+            key=key.id,
+            changes=diff(ABSENT, key.to_json()),
+            version=1,
+            environments=key.environments,
         )
+        await self._hub.append((entry,), (Write(KEY_KIND, key.id, document, expected=0),))
         return key, f"{KEY_PREFIX}{key.id}_{secret}"
 
-    async def revoke(self, key_id: str, *, by: str) -> Key:
+    async def revoke(self, key_id: str, *, by: Context) -> Key:
         """Refuse this key, and every token that it minted, from now on. Raises NotFound.
 
         Revoking it again changes nothing.
@@ -147,12 +118,20 @@ class Keys:
         if document.value["revoked_at"] is not None:
             return self._key(document)
         revoked = {**document.value, "revoked_at": self._now()}
-        event, write = self._revocations.unit(Revocation("key", key_id, EVERYWHERE, by))
-        key = _parse(revoked)
-        await self._hub.append(
-            (_announce("tricast.key.revoked", key, by), event),
-            (Write(KEY_KIND, key_id, revoked, expected=document.version), write),
+        before, key = key_of(document.value), key_of(revoked)
+        entry = by.entry(
+            "key.revoked",
+            app=key.app,
+            kind=KEY_KIND,
+            key=key_id,
+            changes=diff(before.to_json(), key.to_json()),
+            version=document.version + 1,
+            previous_version=document.version,
+            environments=key.environments,
         )
+        revocation = self._revocations.write(Revocation("key", key_id, EVERYWHERE, by.actor.subject))
+        write = Write(KEY_KIND, key_id, revoked, expected=document.version)
+        await self._hub.append((entry,), (write, revocation))
         return key
 
     def list(self, app: str | None = None) -> list[Key]:
@@ -176,7 +155,7 @@ class Keys:
             raise Unauthorized(f"the API key tck_{key_id}_… is not known here, or its secret is wrong")
         if document.value["revoked_at"] is not None:
             raise Unauthorized(f"the API key tck_{key_id}_… was revoked at {document.value['revoked_at']}")
-        return VerifiedKey(key_id, document.version, _parse(document.value).grant())
+        return VerifiedKey(key_id, document.version, key_of(document.value).grant())
 
     def current(self, key_id: str, version: int) -> bool:
         """Whether the key's document is still that version. Marks it as used."""
@@ -203,31 +182,12 @@ class Keys:
     def _key(self, document: Document) -> Key:
         used_at = self._used_at.get(document.key)
         if used_at is not None:
-            return _parse(document.value, rfc3339(int(used_at * 1000)))
+            return key_of(document.value, rfc3339(int(used_at * 1000)))
         usage = self._usage.get(document.key)
-        return _parse(document.value, None if usage is None else usage.value["last_used_at"])
+        return key_of(document.value, None if usage is None else usage.value["last_used_at"])
 
     def _now(self) -> str:
         return rfc3339(int(self._clock() * 1000))
-
-
-def _parse(value: dict[str, Any], last_used_at: str | None = None) -> Key:
-    return Key(
-        id=value["id"],
-        name=value["name"],
-        app=value["app"],
-        subscribe=tuple(value["subscribe"]),
-        publish=tuple(value["publish"]),
-        scopes=frozenset(value["scopes"]),
-        created_at=value["created_at"],
-        revoked_at=value["revoked_at"],
-        last_used_at=last_used_at,
-    )
-
-
-def _announce(type: str, key: Key, by: str) -> Draft:
-    data = {**key.to_json(), "by": by}
-    return draft(KEY_TOPIC, data, source="/tricast", type=type, subject=key.id, shelf=AUDIT_SHELF)
 
 
 def _hash(secret: str) -> str:

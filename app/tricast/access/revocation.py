@@ -1,8 +1,8 @@
 """What is no longer good: keys, tokens and subjects that were revoked.
 
 A revocation is a document, kept until the longest-lived token that it could
-concern has expired, and an event, so that every node hears of it and closes
-what is still connected.
+concern has expired; every node hears of it and closes what is still connected.
+The audit entry of what was revoked stands in the same unit.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from tricast.access.context import Context
 from tricast.access.grants import EVERYWHERE, TokenGrant, key_name, subject_name, token_name
+from tricast.audit import diff
 from tricast.errors import Conflict, Unauthorized
-from tricast.event import AUDIT_SHELF, Draft, draft, rfc3339
+from tricast.event import rfc3339
 from tricast.hub.gate import Grant
 from tricast.hub.hub import Hub
 from tricast.log.base import Document, Write
 
 REVOCATION_KIND = "revocation"
-REVOCATION_TOPIC = "tricast/revocations"
-REVOKED_TYPE = "tricast.revoked"
 MAX_TTL_S = 30 * 86_400
 CLOCK_SKEW_S = 300
 SWEEP_EVERY_S = 0.25
@@ -57,8 +57,8 @@ class Revocations:
         self._documents.on_change(self._on_change)
         self._changed = asyncio.Event()
 
-    def unit(self, revocation: Revocation) -> tuple[Draft, Write]:
-        """The event and the document that make up `revocation`, to be appended as one unit."""
+    def write(self, revocation: Revocation) -> Write:
+        """The document that makes up `revocation`, to be appended with its audit entry."""
         at_ms = int(self._clock() * 1000)
         value = {
             "what": revocation.what,
@@ -68,35 +68,53 @@ class Revocations:
             "at": rfc3339(at_ms),
             "at_ms": at_ms,
         }
-        event = draft(
-            REVOCATION_TOPIC,
-            {name: value[name] for name in ("what", "value", "realm", "by", "at")},
-            source="/tricast",
-            type=REVOKED_TYPE,
-            subject=revocation.value,
-            shelf=AUDIT_SHELF,
-        )
         until_ms = at_ms + (MAX_TTL_S + CLOCK_SKEW_S) * 1000
-        return event, Write(REVOCATION_KIND, revocation.name, {**value, "until_ms": until_ms})
+        return Write(REVOCATION_KIND, revocation.name, {**value, "until_ms": until_ms})
 
-    async def revoke_token(self, token_id: str, *, realm: str = EVERYWHERE, by: str) -> None:
-        """Refuse this token from now on, if `realm` holds it, and close its connections."""
-        await self._append(Revocation("token", token_id, realm, by))
+    async def revoke_token(
+        self, token_id: str, *, realm: str = EVERYWHERE, by: Context, app: str | None = None
+    ) -> None:
+        """Refuse this token from now on, if `realm` holds it, and close its connections.
 
-    async def revoke_subject(self, subject: str, *, realm: str = EVERYWHERE, by: str) -> None:
+        `app` is whose audit trail it stands in (None: the hub's own).
+        """
+        await self._append(Revocation("token", token_id, realm, by.actor.subject), by, app)
+
+    async def revoke_subject(
+        self, subject: str, *, realm: str = EVERYWHERE, by: Context, app: str | None = None
+    ) -> None:
         """Refuse all tokens of `subject` in `realm` issued until now; later ones are good."""
-        await self._append(Revocation("subject", subject, realm, by))
+        await self._append(Revocation("subject", subject, realm, by.actor.subject), by, app)
 
-    async def _append(self, revocation: Revocation) -> None:
-        event, write = self.unit(revocation)
-        await self._hub.append((event,), (write,))
+    async def _append(self, revocation: Revocation, by: Context, app: str | None) -> None:
+        write = self.write(revocation)
+        told = {"revoked_at": write.value["at"], "realm": revocation.realm}
+        entry = by.entry(
+            f"{revocation.what}.revoked",
+            app=app,
+            kind=revocation.what,
+            key=revocation.value,
+            changes=diff({}, told),
+        )
+        await self._hub.append((entry,), (write,))
 
     def reason(self, grant: Grant) -> str | None:
         """Why `grant` is no longer good, or None. A few dictionary look-ups."""
+        document = self._concerning(grant)
+        if document is None:
+            return None
+        return f"the {document.value['what']} was revoked at {document.value['at']}"
+
+    def revoked_ms(self, grant: Grant) -> int | None:
+        """When `grant` was revoked, in milliseconds since 1970; None if it is good."""
+        document = self._concerning(grant)
+        return None if document is None else int(document.value["at_ms"])
+
+    def _concerning(self, grant: Grant) -> Document | None:
         for name in grant.credentials:
             document = self._documents.get(name)
             if document is not None and _concerns(document, grant):
-                return f"the {document.value['what']} was revoked at {document.value['at']}"
+                return document
         return None
 
     def check(self, grant: Grant) -> None:

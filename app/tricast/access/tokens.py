@@ -7,9 +7,7 @@ rotate without refusing anybody. Nothing is stored per token.
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,6 +15,7 @@ from typing import Any
 
 from itsdangerous import BadData, URLSafeSerializer
 
+from tricast.access.environments import check_confined, environment_for
 from tricast.access.grants import (
     EVERYWHERE,
     TokenGrant,
@@ -31,15 +30,11 @@ from tricast.access.grants import (
     token_name,
 )
 from tricast.access.revocation import MAX_TTL_S
-from tricast.errors import BadRequest, Conflict, Forbidden, NotStarted, TooLarge, Unauthorized, Unavailable
+from tricast.errors import BadRequest, Forbidden, NotStarted, TooLarge, Unauthorized
 from tricast.event import new_id
 from tricast.hub.gate import Grant
-from tricast.hub.hub import Hub
-from tricast.log.base import Write
 from tricast.pattern import Pattern
 
-SECRET_KIND = "secret"
-SECRET_KEY = "tokens"
 MIN_TTL_S = 1
 DEFAULT_TTL_S = 3600
 MAX_TOKEN_CHARS = 6144
@@ -90,10 +85,12 @@ class Tokens:
         scopes: Iterable[str] = (),
         ttl_s: float = DEFAULT_TTL_S,
         app: str | None = None,
+        environment: str | None = None,
     ) -> Minted:
         """A token for `subject` that reaches no farther than `issuer` does.
 
-        The app is `app`, else the issuer's, else that of the first pattern. Raises
+        The app is `app`, else the issuer's, else that of the first pattern; the
+        environment is `environment`, else the issuer's, else none in particular. Raises
         BadRequest naming the field, Forbidden naming what the issuer can't grant.
         """
         _check_subject(subject)
@@ -102,28 +99,58 @@ class Tokens:
                 f"ttl_s {ttl_s!r} must lie between {MIN_TTL_S} and {MAX_TTL_S} (30 days)", field="ttl_s"
             )
         app = _app(app, issuer, (*subscribe, *publish))
+        environment = environment_for(issuer, environment)
+        check_patterns(subscribe, app=app, field="subscribe")
+        check_patterns(publish, app=app, field="publish")
+        scopes = check_scopes(scopes)
+        if environment is not None:
+            check_confined(environment, app=app, subscribe=subscribe, scopes=scopes)
+        _check_reach(issuer, subscribe=subscribe, publish=publish, scopes=scopes)
         issued_ms = int(self._clock() * 1000)
+        return self.issue(
+            id=new_id(),
+            subject=subject,
+            app=app,
+            environment=environment,
+            subscribe=subscribe,
+            publish=publish,
+            scopes=scopes,
+            issued_ms=issued_ms,
+            expires_ms=issued_ms + int(ttl_s * 1000),
+            key_id=key_id_of(issuer),
+        )
+
+    def issue(
+        self,
+        *,
+        id: str,
+        subject: str,
+        app: str,
+        environment: str | None,
+        subscribe: Sequence[str],
+        publish: Sequence[str],
+        scopes: Iterable[str],
+        issued_ms: int,
+        expires_ms: int,
+        key_id: str | None,
+    ) -> Minted:
+        """A signed token with just that, unchecked. The same arguments give the same text.
+
+        Raises TooLarge where it would be too long for a URL.
+        """
         payload: dict[str, Any] = {
-            "i": new_id(),
+            "i": id,
             "s": subject,
             "a": app,
-            "r": list(check_patterns(subscribe, app=app, field="subscribe")),
-            "w": list(check_patterns(publish, app=app, field="publish")),
-            "c": sorted(check_scopes(scopes)),
+            "r": list(subscribe),
+            "w": list(publish),
+            "c": sorted(scopes),
             "t": issued_ms,
-            "e": issued_ms + int(ttl_s * 1000),
-            "k": key_id_of(issuer),
+            "e": expires_ms,
+            "k": key_id,
         }
-        who = repr(issuer.subject)
-        check_contained(subscribe, issuer.subscribe, who=who, field="subscribe")
-        check_contained(publish, issuer.publish, who=who, field="publish")
-        for scope in payload["c"]:
-            if scope not in issuer.scopes:
-                raise Forbidden(
-                    f"{who} can't grant the scope {scope!r}, it has only: "
-                    f"{', '.join(sorted(issuer.scopes)) or 'none'}",
-                    field="scopes",
-                )
+        if environment is not None:
+            payload["n"] = environment
         text = self._signer().dumps(payload)
         if len(text) > MAX_TOKEN_CHARS:
             raise TooLarge(
@@ -131,7 +158,7 @@ class Tokens:
                 "grant fewer patterns, or wider ones",
                 field="subscribe",
             )
-        return Minted(text, payload["i"], _grant(payload), issued_ms / 1000, payload["e"] / 1000)
+        return Minted(text, id, _grant(payload), issued_ms / 1000, expires_ms / 1000)
 
     def verify(self, text: str) -> TokenGrant:
         """The grant of a token that is ours and has not expired (revocation is not asked here).
@@ -165,29 +192,27 @@ class Tokens:
         return self._serializer
 
 
-async def load_secrets(hub: Hub, configured: Sequence[str]) -> tuple[str, ...]:
-    """The secrets to use: those configured, else one that is made once and kept in the log.
-
-    It is kept silently (no event) and of a kind that is never exported.
-    """
-    if configured:
-        return tuple(configured)
-    kept = await hub.log.list(SECRET_KIND, SECRET_KEY)
-    if not kept:
-        made = {"secrets": [secrets.token_urlsafe(32)]}
-        with suppress(Conflict):  # another node was first: then its secret counts
-            await hub.append((), (Write(SECRET_KIND, SECRET_KEY, made, expected=0),))
-        kept = await hub.log.list(SECRET_KIND, SECRET_KEY)
-    if not kept:
-        raise Unavailable("the log took the secret for tokens, but doesn't give it back; try again")
-    return tuple(kept[0].value["secrets"])
-
-
 def _check_subject(subject: str) -> None:
     if not 1 <= len(subject) <= MAX_SUBJECT_CHARS or not subject.isprintable():
         raise BadRequest(
             f"subject {subject[:80]!r} must be 1-{MAX_SUBJECT_CHARS} printable characters", field="subject"
         )
+
+
+def _check_reach(
+    issuer: Grant, *, subscribe: Sequence[str], publish: Sequence[str], scopes: Iterable[str]
+) -> None:
+    """Raises Forbidden naming the first thing that `issuer` has not itself."""
+    who = repr(issuer.subject)
+    check_contained(subscribe, issuer.subscribe, who=who, field="subscribe")
+    check_contained(publish, issuer.publish, who=who, field="publish")
+    for scope in sorted(scopes):
+        if scope not in issuer.scopes:
+            raise Forbidden(
+                f"{who} can't grant the scope {scope!r}, it has only: "
+                f"{', '.join(sorted(issuer.scopes)) or 'none'}",
+                field="scopes",
+            )
 
 
 def _app(app: str | None, issuer: Grant, patterns: Sequence[str]) -> str:
@@ -219,4 +244,5 @@ def _grant(payload: dict[str, Any]) -> TokenGrant:
         credential=f"token:{token_id}",
         credentials=frozenset(names),
         issued_ms=payload["t"],
+        environment=payload.get("n"),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tricast.api.controls import CONTROL_SCHEMAS
+from tricast.api.presence_schema import CLIENT, PRESENCE_SCHEMAS, STATE
 from tricast.api.schemas import SCHEMAS, Schema, closed, draft_schema, errors, ref
 from tricast.hub.subscription import MAX_GLOBS, MAX_PATTERNS
 from tricast.transports.websocket import SUBPROTOCOL
@@ -26,6 +27,7 @@ _SENT = {
     "Hello": "First on every connection.",
     "Reset": "A gap.",
     "Live": "Replay has caught up.",
+    "Presence": "Who is there.",
     "Heartbeat": "A sign of life, and your position.",
     "Goodbye": "The end, from the server.",
     "Error": "A refusal; the Close frame follows.",
@@ -35,6 +37,7 @@ _COMMANDS = {
     "subscribe": "Add patterns.",
     "unsubscribe": "Take patterns away.",
     "publish": "Publish an event or a batch.",
+    "presence": "Join a topic, change the state there, or leave.",
     "auth": "Renew the token: same app and subject, and it must contain the present patterns.",
     "ping": "Ask for a reply.",
 }
@@ -60,7 +63,7 @@ def asyncapi(version: str) -> Schema:
         "channels": {"events": _channel()},
         "operations": _operations(),
         "components": {
-            "schemas": SCHEMAS | CONTROL_SCHEMAS | _COMMAND_SCHEMAS,
+            "schemas": SCHEMAS | CONTROL_SCHEMAS | PRESENCE_SCHEMAS | _COMMAND_SCHEMAS,
             "messages": {
                 **{name: _message(name, what) for name, what in _SENT.items()},
                 **{name: _message(_schema_of(name), what, name) for name, what in _COMMANDS.items()},
@@ -169,6 +172,11 @@ _COMMAND_SCHEMAS: dict[str, Schema] = {
             "cursor": {"anyOf": [ref("Start"), {"type": "null"}]},
             "type": _filter(ref("Glob")),
             "subject": _filter(ref("Glob")),
+            "presence": {
+                "type": ["boolean", "null"],
+                "description": "Whether to tell who is there, on all topics of this connection. Left out: as "
+                "it was.",
+            },
         },
         "Add patterns to those of this connection. `cursor`, `type` and `subject` only with its first ones.",
     ),
@@ -189,6 +197,17 @@ _COMMAND_SCHEMAS: dict[str, Schema] = {
             ),
         ]
     },
+    "PresenceCommand": _command(
+        "presence",
+        ["topic"],
+        {
+            "topic": ref("Topic"),
+            "state": STATE,
+            "leave": {"type": ["boolean", "null"], "description": "Without `state`."},
+        },
+        "Join a topic, change the state there, or leave. Asks for the scope `presence` and the right to "
+        "subscribe to the topic.",
+    ),
     "AuthCommand": _command("auth", ["token"], {"token": {"type": "string", "minLength": 1}}, "A new token."),
     "PingCommand": _command("ping", [], {}, "Ask for a reply."),
 }
@@ -206,6 +225,8 @@ _QUERY: Schema = {
         "subject": {"type": "array", "maxItems": MAX_GLOBS, "items": ref("Glob")},
         "transport": {"const": "websocket"},
         "token": {"type": "string"},
+        "presence": {"enum": ["0", "1"]},
+        "client": CLIENT,
     },
 }
 _HEADERS: Schema = {

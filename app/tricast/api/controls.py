@@ -83,6 +83,14 @@ CONTROL_SCHEMAS: dict[str, Schema] = {
         "reset", ref("ResetData"), "There is a gap here, and the stream goes on after it.", cursor=True
     ),
     "Live": control_event("live", _CURSOR_DATA, "Replay has caught up: what follows is new.", cursor=True),
+    "Presence": control_event(
+        "presence",
+        ref("Members"),
+        "With `presence=1`, after every `Live`: who is on the topics. Events on them follow, of the types "
+        "`presence.joined`, `presence.updated` and `presence.left`, whose data is a `Member`; one may "
+        "repeat what the list had.",
+        cursor=False,
+    ),
     "Heartbeat": control_event("heartbeat", _CURSOR_DATA, "Nothing new for you up to `cursor`.", cursor=True),
     "Goodbye": control_event(
         "goodbye",
@@ -126,6 +134,12 @@ CONTROL_SCHEMAS: dict[str, Schema] = {
                         "events": {"type": "array", "minItems": 1, "items": ref("Receipt")},
                     },
                     "As `Published`. (None beside `data`: it is no position of this connection.)",
+                ),
+                _reply(
+                    {"const": "presence"},
+                    ["topic", "member"],
+                    {"topic": ref("Topic"), "member": {"anyOf": [ref("Member"), {"type": "null"}]}},
+                    "The member as it is now; null: has left.",
                 ),
                 _reply(
                     {"const": "auth"},

@@ -9,12 +9,13 @@ from starlette.routing import Route
 
 from tricast.api.asyncapi import asyncapi
 from tricast.api.openapi import openapi
+from tricast.api.schemas import Schema
 
 
-def document_routes(version: str) -> list[Route]:
-    """The routes of both documents."""
+def document_routes(version: str, *, paths: Schema, schemas: Schema) -> list[Route]:
+    """The routes of both documents. `paths` and `schemas`: see `openapi`."""
     return [
-        _route("/openapi.json", orjson.dumps(openapi(version))),
+        _route("/openapi.json", orjson.dumps(openapi(version, paths=paths, schemas=schemas))),
         _route("/asyncapi.json", orjson.dumps(asyncapi(version))),
     ]
 

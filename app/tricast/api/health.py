@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-from tricast.api.admin import problem_response
+from tricast.api.answers import problem_response
 from tricast.errors import TricastError
 from tricast.hub.hub import Hub
 

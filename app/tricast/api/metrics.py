@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tricast.api.admin import problem_response
+from tricast.api.answers import problem_response
 from tricast.errors import Forbidden, TricastError
 from tricast.hub.hub import Hub
 from tricast.transports.door import Door
@@ -38,6 +38,8 @@ class _HubCollector:
         yield states
         for name, what in _COUNTERS.items():
             yield CounterMetricFamily(f"tricast_{name}", what, value=getattr(stats, name))
+        for name, what in _GAUGES.items():
+            yield GaugeMetricFamily(f"tricast_{name}", what, value=getattr(stats, name))
         yield GaugeMetricFamily("tricast_log_head", "The log's highest offset.", value=stats.head)
         yield GaugeMetricFamily("tricast_fanout_position", "Fan-out's offset.", value=stats.position)
 
@@ -49,6 +51,11 @@ _COUNTERS = {
     "answers": "Polls that were taken.",
     "resets": "Subscribers whose cursor could not be served when they came.",
     "reads": "Pages that were read from the log for replay.",
+    "presence_changes": "Members that came, left or changed, as told to others.",
+}
+_GAUGES = {
+    "presence_topics": "Topics that somebody is on.",
+    "presence_members": "Members of all topics.",
 }
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-from tricast.api.admin import OPENAPI_PATHS, OPENAPI_SCHEMAS
+from tricast.api.admin_schema import OPENAPI_PATHS, OPENAPI_SCHEMAS
+from tricast.api.audit_schema import AUDIT_PATHS, AUDIT_SCHEMAS
 from tricast.api.controls import CONTROL_SCHEMAS
 from tricast.api.parameters import HEADERS, PARAMETERS
+from tricast.api.presence_schema import PRESENCE_BODIES, PRESENCE_PATHS, PRESENCE_SCHEMAS
 from tricast.api.schemas import SCHEMAS, SECURITY, Schema, ref
 from tricast.transports.query import MAX_QUERY_BYTES
 
@@ -45,6 +47,7 @@ _MEANINGS = {
     408: "The head or the body did not arrive in time: within 15 s, or for some bodies 30 s.",
     409: "The `id` and `source` were used for other content, or something else was in between.",
     413: "The body, or an event in it, is larger than the limit.",
+    428: "Say which version is changed: `If-Match`.",
     429: "Too many requests; `Retry-After` says how long to wait.",
     431: "The head is larger than 64 KiB.",
     503: "Not at the moment: the server is stopping, or it is not known whether it was written. Ask again, "
@@ -53,8 +56,8 @@ _MEANINGS = {
 }
 
 
-def openapi(version: str) -> Schema:
-    """The whole document."""
+def openapi(version: str, *, paths: Schema, schemas: Schema) -> Schema:
+    """The whole document. `paths` and `schemas` are those of the applications on the hub."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -67,10 +70,29 @@ def openapi(version: str) -> Schema:
         },
         "servers": [{"url": "/"}],
         "security": SECURITY,
-        "tags": [{"name": "events"}, {"name": "access"}, {"name": "service"}],
-        "paths": {**_events(), **_access(), **_service()},
+        "tags": [
+            {"name": "events"},
+            {"name": "presence"},
+            {"name": "flags"},
+            {"name": "access"},
+            {"name": "service"},
+        ],
+        "paths": {
+            **_events(),
+            **_routed(PRESENCE_PATHS, "presence"),
+            **_routed(paths, "flags"),
+            **_access(),
+            **_service(),
+        },
         "components": {
-            "schemas": SCHEMAS | CONTROL_SCHEMAS | OPENAPI_SCHEMAS | _SERVICE_SCHEMAS,
+            "schemas": SCHEMAS
+            | CONTROL_SCHEMAS
+            | PRESENCE_SCHEMAS
+            | PRESENCE_BODIES
+            | OPENAPI_SCHEMAS
+            | AUDIT_SCHEMAS
+            | schemas
+            | _SERVICE_SCHEMAS,
             "parameters": PARAMETERS,
             "headers": HEADERS,
             "responses": {str(status): _problem(status) for status in _MEANINGS},
@@ -93,7 +115,10 @@ def openapi(version: str) -> Schema:
 
 
 def _events() -> Schema:
-    subscribe = ["topic", "cursor", "type", "subject", "transport", "limit", "timeout", "Last-Event-ID"]
+    subscribe = [
+        *("topic", "cursor", "type", "subject", "transport", "limit", "timeout", "presence", "client"),
+        "Last-Event-ID",
+    ]
     refusals = (400, 401, 403, 405, 408, 429, 431, 503)
     return {
         "/v1/events": {
@@ -117,7 +142,7 @@ def _events() -> Schema:
                                 "schema": {
                                     "type": "string",
                                     "description": "Blocks whose `data:` is an `Event`, `Hello`, "
-                                    "`Reset`, `Live`, `Heartbeat` or `Goodbye`.",
+                                    "`Reset`, `Live`, `Presence`, `Heartbeat` or `Goodbye`.",
                                 }
                             },
                         },
@@ -138,20 +163,7 @@ def _events() -> Schema:
                     **{str(status): {"description": _MEANINGS[status]} for status in refusals},
                 },
             },
-            "options": {
-                "operationId": "preflight",
-                "tags": ["events"],
-                "summary": "CORS preflight",
-                "description": "The server's own origin and `allowed_origins` may read the answers.",
-                "security": [],
-                "responses": {
-                    "204": {
-                        "description": "What may be asked. For other origins without `Access-Control-*`.",
-                        "headers": {"Allow": _header("Allow")},
-                    },
-                    **_refusals(408, 431),
-                },
-            },
+            "options": _preflight("events"),
             "post": {
                 "operationId": "publish",
                 "tags": ["events"],
@@ -175,6 +187,22 @@ def _events() -> Schema:
     }
 
 
+def _preflight(tag: str) -> Schema:
+    return {
+        "tags": [tag],
+        "summary": "CORS preflight",
+        "description": "The server's own origin and `allowed_origins` may read the answers.",
+        "security": [],
+        "responses": {
+            "204": {
+                "description": "What may be asked. For other origins without `Access-Control-*`.",
+                "headers": {"Allow": _header("Allow")},
+            },
+            **_refusals(408, 431),
+        },
+    }
+
+
 def _publish_body() -> Schema:
     any_data: Schema = {"description": "With ?topic= or ce-* headers: any JSON, the data."}
     return {
@@ -191,16 +219,31 @@ def _publish_body() -> Schema:
 
 
 def _access() -> Schema:
-    """What api/admin.py says of its routes, with the refusals spelled out."""
-    paths: Schema = deepcopy(OPENAPI_PATHS)
+    """What api/admin.py and api/audit.py say of their routes, with the refusals spelled out."""
+    paths: Schema = deepcopy(OPENAPI_PATHS | AUDIT_PATHS)
     for path, operations in paths.items():
         for method, operation in operations.items():
-            refusals = [400, 401, 403, 405, 408, 413, 431, 503, 507]
-            refusals += [404] if "{id}" in path else []
+            refusals = [404] if "{id}" in path else []
             refusals += [409] if method != "get" else []
             operation["responses"].pop("4XX", None)
-            operation["responses"] |= _refusals(*sorted(refusals))
-            operation["tags"] = ["access"]
+            operation["responses"] |= _refusals(*refusals)
+    return _routed(paths, "access")
+
+
+def _routed(given: Schema, tag: str) -> Schema:
+    """`given`, with what every route behind `Api` may answer, and the preflight that it has."""
+    paths: Schema = deepcopy(given)
+    for operations in paths.values():
+        for operation in operations.values():
+            common = _refusals(400, 401, 403, 405, 408, 413, 431, 503, 507)
+            operation["responses"] = dict(sorted({**common, **operation["responses"]}.items()))
+            operation["tags"] = [tag]
+        in_path = [
+            one for one in next(iter(operations.values())).get("parameters", ()) if one["in"] == "path"
+        ]
+        operations["options"] = _preflight(tag) | ({"parameters": in_path} if in_path else {})
+        if in_path:
+            operations["options"]["responses"] |= _refusals(404)
     return paths
 
 

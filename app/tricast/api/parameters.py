@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tricast.api.presence_schema import CLIENT
 from tricast.api.schemas import Schema, ref
 from tricast.event import MAX_ATTRIBUTE_CHARS
 from tricast.hub.subscription import MAX_GLOBS, MAX_PATTERNS
@@ -60,6 +61,14 @@ PARAMETERS: Schema = {
         "timeout",
         {"type": "number", "minimum": 0, "maximum": MAX_TIMEOUT_S, "default": DEFAULT_TIMEOUT_S},
         "Long-poll: seconds to wait if there is nothing; 0: answer at once. Decimals, without exponent.",
+    ),
+    "presence": _query(
+        "presence",
+        {"enum": ["0", "1"]},
+        "1: also tell who is there. Asks for the scope `presence`.",
+    ),
+    "client": _query(
+        "client", CLIENT, "Long-poll: who polls, to presence: an id of your choice, the same each time."
     ),
     "Last-Event-ID": {
         "name": "Last-Event-ID",

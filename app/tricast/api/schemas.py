@@ -173,7 +173,8 @@ SCHEMAS: dict[str, Schema] = {
     "Event": {
         "type": "object",
         "description": "An event as every transport sends it: CloudEvents 1.0 JSON and a `cursor`, the "
-        "position just after it. (An ephemeral event, which only embedders can publish, has no cursor.) "
+        "position just after it. (Ephemeral events have no cursor: those of presence, with "
+        "`data` a `Member`, and what embedders publish so.) "
         "Members besides these are CloudEvents extensions.",
         "required": ["specversion", "id", "source", "type", "topic", "time", "datacontenttype"],
         "properties": _EVENT,
@@ -238,6 +239,7 @@ SCHEMAS: dict[str, Schema] = {
             "cursor": ref("Cursor"),
             "events": {"type": "array", "maxItems": 1000, "items": ref("Event")},
             "reset": {"anyOf": [{"type": "null"}, ref("ResetData")]},
+            "presence": {"$ref": "#/components/schemas/Members", "description": "With `presence=1`."},
         },
         "The answer to a long-poll: what waited, and the position reached, also without events.",
         examples=[{"cursor": "k3v9q2-1042", "events": [], "reset": None}],

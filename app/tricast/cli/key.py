@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import orjson
 import typer
@@ -15,11 +15,23 @@ from rich.text import Text
 from tricast.cli.connection import Connection
 from tricast.cli.options import DEFAULT_URL, AsJson, Key, Url
 from tricast.cli.show import plain
-from tricast.cli.token import App, Publish, Scope, Subscribe
+from tricast.cli.token import App, Environment, Publish, Scope, Subscribe
 
 keys = typer.Typer(name="key", help="API keys, for servers: create, list, revoke.", no_args_is_help=False)
 
-_COLUMNS = ("id", "name", "app", "subscribe", "publish", "scopes", "created_at", "last_used_at", "revoked_at")
+_COLUMNS = (
+    "id",
+    "name",
+    "app",
+    "environment",
+    "subscribe",
+    "publish",
+    "scopes",
+    "created_at",
+    "last_used_at",
+    "revoked_at",
+)
+Reason = Annotated[str | None, typer.Option("--reason", help="Why; it stands in the audit trail.")]
 _UNBROKEN = 4096
 
 
@@ -30,6 +42,8 @@ def create(
     publish: Publish = None,
     scope: Scope = None,
     app: App = None,
+    environment: Environment = None,
+    reason: Reason = None,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     key: Key = None,
@@ -41,8 +55,8 @@ def create(
         "publish": publish or [],
         "scopes": scope or [],
     }
-    if app is not None:
-        body["app"] = app
+    confined = (("app", app), ("environment", environment), ("reason", reason))
+    body |= {name: given for name, given in confined if given is not None}
     made = Connection.to(url, key).call("POST", "/v1/keys", body)
     typer.echo(orjson.dumps(made).decode() if as_json else made["key"])
 
@@ -66,11 +80,13 @@ def list_keys(as_json: AsJson = False, url: Url = DEFAULT_URL, key: Key = None) 
 @keys.command("revoke")
 def revoke(
     id: Annotated[str, typer.Argument(help="The key's id (see `tricast key list`).")],
+    reason: Reason = None,
     url: Url = DEFAULT_URL,
     key: Key = None,
 ) -> None:
     """Refuse a key, and every token that it minted, from now on; their connections are closed."""
-    revoked = Connection.to(url, key).call("DELETE", f"/v1/keys/{quote(id, safe='')}")
+    why = "" if reason is None else f"?{urlencode({'reason': reason})}"
+    revoked = Connection.to(url, key).call("DELETE", f"/v1/keys/{quote(id, safe='')}{why}")
     typer.echo(f"revoked {plain(revoked['id'])} ({plain(revoked['name'])})")
 
 

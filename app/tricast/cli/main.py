@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from tricast.cli.audit import audit
 from tricast.cli.backup import backup
 from tricast.cli.check import check
 from tricast.cli.failure import INTERRUPTED, REFUSED, USAGE, Failure
+from tricast.cli.flags import flags
 from tricast.cli.key import keys
 from tricast.cli.publish import publish
 from tricast.cli.serve import serve
@@ -34,6 +36,8 @@ app.command()(publish)
 app.command()(tail)
 app.command()(token)
 app.add_typer(keys, name="key")
+app.add_typer(flags, name="flags")
+app.command()(audit)
 app.command()(check)
 app.command()(backup)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 import typer
@@ -25,6 +25,10 @@ Scope = Annotated[
     typer.Option("--scope", help="presence, flags:read, flags:write or admin. May be repeated."),
 ]
 App = Annotated[str | None, typer.Option("--app", help="The app (first segment) that it is confined to.")]
+Environment = Annotated[
+    str | None,
+    typer.Option("--environment", help="The environment of the app's flags that it is confined to."),
+]
 
 
 def token(
@@ -34,6 +38,7 @@ def token(
     ttl: Annotated[str, typer.Option("--ttl", metavar="DURATION", help="How long it is good.")] = "1h",
     scope: Scope = None,
     app: App = None,
+    environment: Environment = None,
     as_json: AsJson = False,
     url: Url = DEFAULT_URL,
     key: Key = None,
@@ -42,15 +47,14 @@ def token(
 
     Only the token goes to stdout, so that it can be put into a variable.
     """
-    body = {
+    body: dict[str, Any] = {
         "subject": subject,
         "subscribe": subscribe or [],
         "publish": publish or [],
         "scopes": scope or [],
         "ttl_s": _seconds(ttl),
     }
-    if app is not None:
-        body["app"] = app
+    body |= {name: given for name, given in (("app", app), ("environment", environment)) if given is not None}
     answer = Connection.to(url, key).call("POST", "/v1/tokens", body)
     typer.echo(orjson.dumps(answer).decode() if as_json else answer["token"])
 

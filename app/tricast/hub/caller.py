@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tricast.audit import Actor
 from tricast.event import new_id
 from tricast.hub.gate import Grant
 
@@ -19,6 +20,11 @@ class Caller:
     transport: Transport
     address: str = ""
     connection: str = field(default_factory=new_id)
+
+    @property
+    def actor(self) -> Actor:
+        """Who this is in the audit trail."""
+        return Actor(self.grant.subject, self.grant.role, self.grant.credential, self.address or None)
 
 
 HUB = Caller(Grant(subject="hub", subscribe=("**",), publish=("**",)), "hub", connection="hub")

@@ -14,9 +14,12 @@ from tricast.hub.desks import PollDesks
 from tricast.hub.expiry import Deadlines
 from tricast.hub.options import Stats
 from tricast.hub.poll import Poll
+from tricast.hub.session import Session
 from tricast.hub.subscriber import Subscriber
 
 _SLICE = 200
+
+Connection = Subscriber | Poll | Session
 
 
 class Connections:
@@ -25,16 +28,21 @@ class Connections:
     def __init__(self, desks: PollDesks, gone: Callable[[Caller], None]) -> None:
         self._desks = desks
         self._gone = gone
-        self._open: dict[str, Subscriber | Poll] = {}
+        self._open: dict[str, Connection] = {}
         self._empty = asyncio.Event()
         self.deadlines = Deadlines(self._expire)
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def __iter__(self) -> Iterator[Subscriber | Poll]:
+    def __iter__(self) -> Iterator[Connection]:
         """Those there are now: they may go while one iterates."""
         return iter(list(self._open.values()))
+
+    def find(self, connection: str) -> Subscriber | Session | None:
+        """The stream or session with this id, while it is open."""
+        found = self._open.get(connection)
+        return None if isinstance(found, Poll) else found
 
     def streams(self) -> list[Subscriber]:
         """The push subscribers."""
@@ -44,7 +52,7 @@ class Connections:
         """Who is connected, by connection id."""
         return {key: connection.caller for key, connection in self._open.items()}
 
-    def add(self, connection: Subscriber | Poll) -> None:
+    def add(self, connection: Connection) -> None:
         """Take in one who has come."""
         self._open[connection.caller.connection] = connection
         connection.on_closed = self._remove
@@ -58,12 +66,12 @@ class Connections:
         subscriber.caller = caller
         self._bound(subscriber)
 
-    def _bound(self, connection: Subscriber | Poll) -> None:
+    def _bound(self, connection: Connection) -> None:
         expires_at = connection.caller.grant.expires_at
         if expires_at is not None:
             self.deadlines.add(connection, expires_at)
 
-    def _remove(self, connection: Subscriber | Poll) -> None:
+    def _remove(self, connection: Connection) -> None:
         self._open.pop(connection.caller.connection, None)
         if not self._open:
             self._empty.set()
@@ -71,11 +79,11 @@ class Connections:
         self._gone(connection.caller)
 
     def _expire(self, connection: Any) -> None:
-        if isinstance(connection, Subscriber):
+        if isinstance(connection, Poll):
+            self._desks.expire(connection)
+        else:
             problem = Unauthorized("the token has expired; connect with a new one, or renew by 'auth'")
             connection.close(problem, reason="expired")
-        else:
-            self._desks.expire(connection)
 
     def end(
         self, match: Callable[[Caller], bool], problem: TricastError, *, reason: str | None = None
@@ -83,19 +91,19 @@ class Connections:
         """End those whose caller matches, with `problem`; how many there were."""
         chosen = [connection for connection in self if match(connection.caller)]
         for connection in chosen:
-            if isinstance(connection, Subscriber):
-                connection.close(problem, reason=reason)
-            else:
+            if isinstance(connection, Poll):
                 connection.answer(self._desks.problem(connection, problem))
+            else:
+                connection.close(problem, reason=reason)
         return len(chosen)
 
     def end_all(self, problem: TricastError) -> None:
         """End what is left, at once."""
         for connection in self:
-            if isinstance(connection, Subscriber):
-                connection.close(problem, reconnect_after_ms=1000)
-            else:
+            if isinstance(connection, Poll):
                 self._desks.expire(connection)
+            else:
+                connection.close(problem, reconnect_after_ms=1000)
 
     async def drain(self, within_s: float) -> None:
         """Say goodbye to everybody, each with a time of its own to come back at; answer all polls."""
@@ -103,11 +111,11 @@ class Connections:
         spread_ms = 1000 + min(29_000, 2 * len(chosen))
         problem = Draining("the server is stopping; reconnect")
         for index, connection in enumerate(chosen):
-            if isinstance(connection, Subscriber):
+            if isinstance(connection, Poll):
+                self._desks.time_out(connection)
+            else:
                 after_ms = 500 + random.randrange(spread_ms)
                 connection.close(problem, reason="draining", reconnect_after_ms=after_ms)
-            else:
-                self._desks.time_out(connection)
             if index % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
         with suppress(TimeoutError):
@@ -127,5 +135,6 @@ class Connections:
                 stats.websocket += 1
             else:
                 stats.sse += 1
-            stats.lagging += connection.state == "lagging"
-            stats.replaying += connection.state == "replaying"
+            if isinstance(connection, Subscriber):
+                stats.lagging += connection.state == "lagging"
+                stats.replaying += connection.state == "replaying"

@@ -19,8 +19,9 @@ class Grant:
     `subject` is who; `subscribe` and `publish` are patterns; `scopes` are the rest
     (`presence`, `flags:read`, `flags:write`, `admin`). `expires_at` is in seconds
     since 1970 (None: never). `credential` names what was shown (`key:<id>`,
-    `token:<id>`), so that revoking it can close live connections. `app` is set
-    where the grant is confined to one.
+    `token:<id>`), so that revoking it can close live connections. `app` and
+    `environment` (of its flags) are set where the grant is confined to one. `role`
+    is what a person is here.
     """
 
     subject: str
@@ -31,6 +32,8 @@ class Grant:
     expires_at: float | None = None
     credential: str | None = None
     credentials: frozenset[str] = frozenset()
+    environment: str | None = None
+    role: str | None = None
 
     def check_subscribe(self, patterns: Sequence[Pattern]) -> None:
         """Raises Forbidden naming the first of `patterns` that no granted pattern contains."""

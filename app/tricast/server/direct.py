@@ -113,6 +113,21 @@ _DONE = ParkedCycle(keep_alive=False)
 _DONE.response_complete = True
 
 
+class _UntilTheClose(float):
+    """The length of a body that has none: uvicorn counts it down and asks whether it came to 0."""
+
+    def __new__(cls) -> _UntilTheClose:
+        return super().__new__(cls, "inf")
+
+    def __sub__(self, sent: float) -> _UntilTheClose:
+        return self
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __hash__ = None  # type: ignore[assignment]
+
+
 class RequestWriter:
     """One HTTP request's way to its socket (`transports.direct.DirectRequest`)."""
 
@@ -294,8 +309,12 @@ class HttpProtocol(HttpToolsProtocol):
             before.response_complete = complete
         else:
             super().on_headers_complete()
-        cycle = self.cycle
+        cycle: Any = self.cycle
         if cycle is not before:
+            if self.parser.get_http_version() == "1.0":
+                # (uvicorn chunks to these, too, and proxies speak 1.0: the close ends the body)
+                cycle.chunked_encoding = False
+                cycle.expected_content_length = _UntilTheClose()
             cast(Any, self.scope)["extensions"] = {EXTENSION: RequestWriter(self, cycle)}
 
     def on_body(self, body: bytes) -> None:

@@ -18,7 +18,9 @@ from tricast.errors import TricastError
 from tricast.settings.model import DEFAULT_FILE, PREFIX, Settings
 
 # The command line's own environment: about the server it talks to, not about the server it is.
-CLIENT_VARIABLES = frozenset({"TRICAST_URL", "TRICAST_KEY", "TRICAST_TOKEN"})
+CLIENT_VARIABLES = frozenset(
+    {"TRICAST_URL", "TRICAST_KEY", "TRICAST_TOKEN", "TRICAST_APP", "TRICAST_ENVIRONMENT"}
+)
 
 _KUBERNETES = re.compile(r"TRICAST(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT.*|PORT|PORT_\d+_(TCP|UDP).*)")
 _KUBERNETES_HINT = (

@@ -114,6 +114,11 @@ class Settings(BaseSettings):
     heartbeat_s: Duration = _setting(
         15.0, "How often an idle stream is told its position.", allowed=DURATIONS
     )
+    presence_linger_s: Pause = _setting(
+        5.0,
+        "How long somebody whose stream was lost is still there, to come back unnoticed.",
+        allowed="0-10m, such as 5s",
+    )
     max_event_bytes: Size = _setting(
         256 * 2**10, "The largest event, as JSON.", allowed=f"1KiB-16MiB, {SIZES}", ge=2**10, le=16 * 2**20
     )
@@ -153,6 +158,13 @@ class Settings(BaseSettings):
         20_000,
         "Connections that the server holds; the next are told to come back.",
         allowed="a whole number above 0, or off",
+    )
+    flags_stale_after_days: int = _setting(
+        30,
+        "A flag that was neither evaluated nor changed for so many days is listed as stale.",
+        allowed="1-3650",
+        ge=1,
+        le=3650,
     )
     drain_s: Pause = _setting(
         3.0, "How long a stopping server takes to say goodbye to everybody.", allowed="0-10m, such as 3s"

@@ -18,7 +18,8 @@ from tricast.hub.hub import Hub
 from tricast.transports import http
 
 
-def _same_origin(origin: str, host: str, cookies: bool) -> bool:
+def same_origin(origin: str, host: str, cookies: bool) -> bool:
+    """Whether the page is of the host that it asks."""
     return origin.partition("://")[2] == host
 
 
@@ -36,7 +37,7 @@ class Door:
 
     hub: Hub
     gate: Gate
-    allowed_origin: http.Allowed = _same_origin
+    allowed_origin: http.Allowed = same_origin
     knock: Callable[[str], None] = lambda _: None
     admit: Callable[[Caller], None] = lambda _: None
     throttle: Callable[[Caller, int], None] = lambda *_: None

@@ -80,9 +80,9 @@ Allowed = Callable[[str, str, bool], bool]
 
 _EXPOSED = b"Tricast-Cursor, Link, Retry-After, ETag"
 METHODS = b"GET, HEAD, POST, OPTIONS"
-_REQUEST_HEADERS = (
-    b"Authorization, X-API-Key, Content-Type, If-None-Match, Last-Event-ID, Idempotency-Key, "
-    b"Cache-Control, ce-id, ce-source, ce-specversion, ce-subject, ce-time, ce-topic, ce-type"
+REQUEST_HEADERS = (
+    b"Authorization, X-API-Key, Content-Type, If-Match, If-None-Match, Last-Event-ID, Idempotency-Key, "
+    b"X-Request-ID, Cache-Control, ce-id, ce-source, ce-specversion, ce-subject, ce-time, ce-topic, ce-type"
 )
 
 
@@ -108,7 +108,7 @@ async def preflight(scope: Any, send: Any, allowed: Allowed) -> None:
     if any(name == b"access-control-allow-origin" for name, _ in headers):
         headers += [
             (b"access-control-allow-methods", METHODS),
-            (b"access-control-allow-headers", _REQUEST_HEADERS),
+            (b"access-control-allow-headers", REQUEST_HEADERS),
             (b"access-control-max-age", b"600"),
         ]
     await reply(scope, send, 204, headers)

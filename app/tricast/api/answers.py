@@ -1,0 +1,273 @@
+"""Routes of one's own beside `/v1/events`: the same gate, the same Origin rules, the same errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import cached_property
+from inspect import isawaitable
+from math import ceil
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl
+
+import orjson
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from tricast.api.models import parse
+from tricast.audit import Actor
+from tricast.errors import (
+    BadRequest,
+    Forbidden,
+    TooLarge,
+    TooSlow,
+    TricastError,
+    Unauthorized,
+    Unavailable,
+)
+from tricast.event import new_id
+from tricast.hub.caller import Caller
+from tricast.hub.gate import Gate, Grant
+from tricast.transports import http
+from tricast.transports.door import address_of, same_origin
+from tricast.transports.query import MAX_PARAMETERS, unreadable
+
+BODY_TIMEOUT_S: Final = 30.0
+MAX_BODY_BYTES: Final = 1024 * 1024
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_log = logging.getLogger("tricast.api")
+_M = TypeVar("_M", bound=BaseModel)
+
+
+class Body(BaseModel):
+    """A JSON body: no unknown members, no value taken for another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Ask:
+    """One request, let in by the gate."""
+
+    def __init__(
+        self, request: Request, caller: Caller, max_body_bytes: int, recheck: Callable[[Caller], None]
+    ) -> None:
+        self.request = request
+        self.caller = caller
+        self._max_body_bytes = max_body_bytes
+        self._recheck = recheck
+
+    @property
+    def grant(self) -> Grant:
+        return self.caller.grant
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, for the audit trail."""
+        return self.caller.actor
+
+    @cached_property
+    def request_id(self) -> str:
+        """The request's own `X-Request-ID` (1-64 letters, digits, `.`, `_`, `-`), else a new one."""
+        given = self.request.headers.get("x-request-id", "")
+        return given if _REQUEST_ID.fullmatch(given) else new_id()
+
+    def need(self, *scopes: str) -> None:
+        """Raises Forbidden naming the scopes, if the caller has none of them."""
+        if not any(scope in self.grant.scopes for scope in scopes):
+            wanted = " or ".join(repr(scope) for scope in scopes)
+            raise Forbidden(f"{self.grant.subject!r} lacks the scope {wanted}")
+
+    def path(self, name: str) -> str:
+        """A part of the path, decoded."""
+        return str(self.request.path_params[name])
+
+    def query(self, *names: str, repeated: Collection[str] = ()) -> dict[str, str]:
+        """The query's parameters of these names, each given at most once.
+
+        Raises BadRequest naming any other. `repeated` ones may come again: see
+        `values`. (`token` is always let through: the gate has read it.)
+        """
+        found: dict[str, str] = {}
+        for name, value in self._pairs:
+            if name == "token":
+                continue
+            if name not in names and name not in repeated:
+                allowed = ", ".join((*names, *repeated)) or "none"
+                raise BadRequest(
+                    f"unknown parameter {name[:80]!r}; there are: {allowed}", field=name[:80] or None
+                )
+            if name in found and name not in repeated:
+                raise BadRequest(f"{name} is given more than once", field=name)
+            found[name] = value
+        return found
+
+    def values(self, name: str) -> list[str]:
+        """All values of a parameter that may be repeated."""
+        return [value for found, value in self._pairs if found == name]
+
+    @cached_property
+    def _pairs(self) -> Sequence[tuple[str, str]]:
+        try:
+            return parse_qsl(
+                self.request.scope["query_string"].decode("ascii"),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=MAX_PARAMETERS,
+            )
+        except ValueError as error:
+            raise unreadable(error) from None
+
+    async def body(self) -> bytes:
+        """The whole body. Raises TooLarge beyond the route's limit, TooSlow after 30 s, and
+        Unauthorized if the caller has lost the right while it came."""
+        coding = self.request.headers.get("content-encoding", "identity")
+        if coding.lower() != "identity":
+            raise BadRequest(
+                f"Content-Encoding {coding[:80]!r} is not read; send the body as it is",
+                field="Content-Encoding",
+            )
+        parts = bytearray()
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                async for part in self.request.stream():
+                    parts += part
+                    if len(parts) > self._max_body_bytes:
+                        raise TooLarge(
+                            f"the body is larger than the limit of {self._max_body_bytes} bytes", field="body"
+                        )
+        except TimeoutError:
+            raise TooSlow(f"the body did not arrive within {BODY_TIMEOUT_S:g} s", field="body") from None
+        except ClientDisconnect:
+            raise BadRequest("the client went away before the body was complete", field="body") from None
+        self._recheck(self.caller)
+        return bytes(parts)
+
+    async def json(self) -> Any:
+        """The body as JSON values. Raises BadRequest if it is none."""
+        try:
+            return orjson.loads(await self.body())
+        except orjson.JSONDecodeError as error:
+            raise BadRequest(f"the body is not JSON: {error}; send a JSON object", field="body") from None
+
+    async def read(self, model: type[_M]) -> _M:
+        """The body as `model`. Raises BadRequest naming the member that is wrong."""
+        return parse(model, await self.json())
+
+
+Handler = Callable[[Ask], Awaitable[Response]]
+
+
+class Api:
+    """Routes of your own beside `/v1/events`: the same gate, Origin rules, limits and error answers.
+
+    `allowed_origin(origin, host, cookies)` says which pages may read answers, and
+    with cookies write; `recheck(caller)` is called when a body has come, and may raise
+    Unauthorized. A handler gets an `Ask` and answers with a
+    Starlette Response, or raises a TricastError, which is answered as problem
+    details (RFC 9457); anything else is logged, and answered 503.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        *,
+        allowed_origin: http.Allowed = same_origin,
+        recheck: Callable[[Caller], None] = lambda _: None,
+        max_body_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
+        self._gate = gate
+        self._recheck = recheck
+        self._allowed_origin = allowed_origin
+        self._max_body_bytes = max_body_bytes
+
+    def route(
+        self, path: str, handler: Handler, *, methods: Sequence[str], max_body_bytes: int | None = None
+    ) -> Route:
+        """A Starlette route to `handler`. HEAD comes with GET, and OPTIONS is answered."""
+        limit = self._max_body_bytes if max_body_bytes is None else max_body_bytes
+
+        async def endpoint(request: Request) -> Response:
+            scope = request.scope
+            if request.method == "OPTIONS":
+                return self._preflight(request)
+            try:
+                ask = Ask(request, await self._caller(request), limit, self._recheck)
+                response = await handler(ask)
+                response.headers["x-request-id"] = ask.request_id
+            except TricastError as error:
+                response = problem_response(error)
+            except Exception:  # noqa: BLE001
+                _log.exception("%s %s failed", request.method, path)
+                response = problem_response(
+                    Unavailable("the server failed to do this; its log says why", retry_after_s=1)
+                )
+            for name, value in http.cors(scope, self._allowed_origin):
+                response.headers[name.decode()] = value.decode("latin-1")
+            return response
+
+        return Route(path, endpoint, methods=[*methods, "OPTIONS"])
+
+    async def _caller(self, request: Request) -> Caller:
+        scope = request.scope
+        cookies = http.header(scope, b"cookie") is not None
+        if cookies and request.method not in _SAFE:
+            self._check_origin(request)
+        found = self._gate(request)
+        grant = await found if isawaitable(found) else found
+        return Caller(grant, "http", address_of(scope))
+
+    def _check_origin(self, request: Request) -> None:
+        origin = request.headers.get("origin")
+        if origin is not None and not self._allowed_origin(origin, request.headers.get("host", ""), True):
+            raise Forbidden(
+                f"pages of {origin[:120]!r} may not do this: add the origin to allowed_origins",
+                field="origin",
+            )
+
+    def _preflight(self, request: Request) -> Response:
+        methods = ", ".join(sorted({*_methods_at(request), "OPTIONS"}))
+        headers = {"allow": methods}
+        for name, value in http.cors(request.scope, self._allowed_origin):
+            headers[name.decode()] = value.decode("latin-1")
+        if "access-control-allow-origin" in headers:
+            headers["access-control-allow-methods"] = methods
+            headers["access-control-allow-headers"] = http.REQUEST_HEADERS.decode()
+            headers["access-control-max-age"] = "600"
+        return Response(status_code=204, headers=headers)
+
+
+def _methods_at(request: Request) -> set[str]:
+    """The methods that any route has at the request's path."""
+    router = request.scope.get("router") or request.app
+    scope = dict(request.scope)
+    return {
+        method
+        for route in router.routes
+        if isinstance(route, Route) and route.path_regex.match(scope["path"])
+        for method in route.methods or ()
+    }
+
+
+def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """`value` as a JSON response that nobody stores (unless `headers` say otherwise)."""
+    body = value if isinstance(value, bytes) else orjson.dumps(value)
+    return Response(
+        body + b"\n", status, {"cache-control": "no-store", **(headers or {})}, media_type="application/json"
+    )
+
+
+def problem_response(error: TricastError) -> Response:
+    """`error` as `application/problem+json`, with the headers that go with its status."""
+    headers = {"cache-control": "no-store"}
+    if isinstance(error, Unauthorized):
+        headers["www-authenticate"] = 'Bearer realm="tricast"'
+    if error.retry_after_s is not None:
+        headers["retry-after"] = str(ceil(error.retry_after_s))
+    return Response(
+        error.problem_json() + b"\n", error.status, headers, media_type="application/problem+json"
+    )
