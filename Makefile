@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 # Commands that the tests and the bench start, and Debian's packages that hold them.
-TEST_SERVICES := nginx=nginx
+TEST_SERVICES := nginx=nginx node=nodejs npm=npm
 BENCH_SERVICES := nginx=nginx gcc=gcc
 BENCH_PACKAGES := libnginx-mod-nchan libc6-dev
 

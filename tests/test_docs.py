@@ -128,6 +128,16 @@ def test_the_command_line_of_the_readme_works(port: int, tmp_path: Path) -> None
     assert (tmp_path / "tricast-backup.db").exists()
 
 
+def test_the_flags_of_the_readme_work(port: int, tmp_path: Path) -> None:
+    said = shell(block_with("sh", "tricast flags create"), port, tmp_path)
+    assert "new-checkout" in said
+    assert "flag.created" in said
+    asked = block_with("sh", "ofrep/v1/evaluate")
+    evaluated, events = shell(asked, port, tmp_path).splitlines()
+    assert json.loads(evaluated)["value"] is True
+    assert [event["type"] for event in json.loads(events)["events"]] == ["flag.created", "flag.updated"]
+
+
 def test_the_shell_loop_of_the_readme_survives_a_kill_of_the_server(tmp_path: Path) -> None:
     port = free_port()
     loop = block_with("sh", "while answer").replace("localhost:8080", f"localhost:{port}")
@@ -199,7 +209,7 @@ def test_every_file_that_the_readme_links_to_is_there() -> None:
         assert (ROOT / target).exists(), target
 
 
-@pytest.mark.parametrize("guide", ["access", "embedding", "protocol", "architecture", "configuration"])
+@pytest.mark.parametrize("guide", ["access", "audit", "embedding", "flags", "openfeature", "protocol", "architecture", "configuration"])
 def test_python_in_the_guides_is_python(guide: str) -> None:
     for block in blocks((ROOT / "docs" / f"{guide}.md").read_text(), "python"):
         compile(block, guide, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

@@ -7,6 +7,7 @@ from bench.figures import Figure
 from bench.scenarios import (
     fanout_paced,
     fanout_saturated,
+    flags,
     longpoll_paced,
     memory,
     private_topics,
@@ -16,5 +17,14 @@ from bench.scenarios import (
 
 SCENARIOS: dict[str, Callable[[Bench], list[Figure]]] = {
     module.NAME: module.run
-    for module in (fanout_paced, fanout_saturated, longpoll_paced, private_topics, memory, publish, replay)
+    for module in (
+        fanout_paced,
+        fanout_saturated,
+        longpoll_paced,
+        private_topics,
+        memory,
+        publish,
+        replay,
+        flags,
+    )
 }

@@ -18,7 +18,7 @@ APP = Path(__file__).resolve().parents[2] / "app"
 def tricast(core: int, scratch: Path, command: str | None) -> Iterator[Server]:
     """`command` replaces the usual one; `{port}` and `{data}` in it are filled in."""
     port, data = free_port(), scratch / "data"
-    data.mkdir()
+    data.mkdir(exist_ok=True)
     words = shlex.split(command.format(port=port, data=data)) if command else _usual(port, data)
     env = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, [str(APP), os.environ.get("PYTHONPATH", "")]))

@@ -19,12 +19,19 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 import tricast
 from tricast.access.access import Access, AccessOptions
 from tricast.access.limits import LimitOptions
-from tricast.api.admin import admin_routes, problem_response
+from tricast.api.admin import admin_routes
+from tricast.api.answers import Api, problem_response
+from tricast.api.audit import audit_routes
 from tricast.api.documents import document_routes
 from tricast.api.events import EventsEndpoint
 from tricast.api.health import health_routes
 from tricast.api.metrics import metrics_routes
+from tricast.api.presence import presence_routes
 from tricast.errors import MethodNotAllowed, NotFound, TooMany, TricastError, Unavailable
+from tricast.flags.api import flags_routes
+from tricast.flags.api.openapi import FLAGS_PATHS, FLAGS_SCHEMAS
+from tricast.flags.store import Flags
+from tricast.flags.usage import Usage
 from tricast.hub.caller import Caller
 from tricast.hub.hub import Hub, HubOptions
 from tricast.log.base import Retention
@@ -57,18 +64,32 @@ class Service:
         self.settings = settings
         self.hub = Hub(settings.log, _hub_options(settings))
         self.access = Access(self.hub, _access_options(settings))
+        self.flags = Flags(self.hub)
+        self.usage = Usage(self.hub, stale_after_days=settings.flags_stale_after_days)
         self.root_key: str | None = None
         self._refusal: TricastError | None = None
         self.door = self._door()
         self.hot = EventsEndpoint(self.door)
+        self.api = Api(self.access.gate, allowed_origin=self.door.allowed_origin, recheck=self.door.recheck)
         trusted = list(settings.forwarded_allow_ips)
         self._forwarded: Any = ProxyHeadersMiddleware(self._serve, trusted_hosts=trusted)
         self._router = Starlette(
             routes=[
-                *admin_routes(self.access),
+                *admin_routes(self.access, self.api),
+                *audit_routes(self.hub, self.api, recheck=self.door.recheck),
+                *flags_routes(
+                    self.api,
+                    self.flags,
+                    hub=self.hub,
+                    usage=self.usage,
+                    stream_token=self.access.stream_token,
+                    admit=self.door.admit,
+                    heartbeat_s=settings.heartbeat_s,
+                ),
+                *presence_routes(self.hub, self.api, throttle=self.door.throttle),
                 *health_routes(self.hub, package_version(), static_folder()),
                 *metrics_routes(self.door),
-                *document_routes(package_version()),
+                *document_routes(package_version(), paths=FLAGS_PATHS, schemas=FLAGS_SCHEMAS),
                 Mount("/static", StaticFiles(directory=static_folder())),
             ],
             exception_handlers={HTTPException: _http_problem, Exception: _failure},
@@ -116,7 +137,8 @@ class Service:
     @asynccontextmanager
     async def _lifespan(self, app: Any) -> AsyncIterator[None]:
         try:
-            async with self.hub, self.access:
+            async with self.hub, self.access, self.usage:
+                await self.flags.load()
                 self.root_key = await self.access.ensure_root_key()
                 yield
         except TricastError as error:
@@ -157,6 +179,7 @@ class Service:
 def _hub_options(settings: Settings) -> HubOptions:
     return HubOptions(
         heartbeat_s=settings.heartbeat_s,
+        presence_linger_s=settings.presence_linger_s,
         recent_bytes=settings.recent_bytes,
         max_event_bytes=settings.max_event_bytes,
         retention=Retention(

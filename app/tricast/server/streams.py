@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any, Final, cast
 
@@ -18,6 +19,10 @@ _USER_TIMEOUT_MS: Final = 60_000
 _CLOSE_TIMEOUT_S: Final = 2.0
 _TURN_BYTES: Final = 8 * 1024
 _MAX_LATE_BYTES: Final = 16 * 1024
+_TCP_INFO: Final = getattr(socket, "TCP_INFO", None)
+_TCP_INFO_BYTES: Final = 148
+# tcpi_unacked, tcpi_last_ack_recv, tcpi_notsent_bytes (struct tcp_info, linux/tcp.h)
+_UNACKED_AT, _LAST_ACK_AT, _NOT_SENT_AT = 24, 56, 144
 
 
 def tune(transport: asyncio.Transport) -> None:
@@ -29,6 +34,15 @@ def tune(transport: asyncio.Transport) -> None:
         number = getattr(socket, option, {"TCP_NOTSENT_LOWAT": 25}.get(option))
         if number is not None:
             sock.setsockopt(socket.IPPROTO_TCP, number, value)
+
+
+def owes_acknowledgement(info: bytes, for_s: float) -> bool:
+    """Whether a socket with this TCP_INFO has bytes that its peer hasn't, and no ACK came for so long."""
+
+    def number(at: int) -> int:  # (0 where the kernel is too old to tell)
+        return int.from_bytes(info[at : at + 4], sys.byteorder)
+
+    return number(_LAST_ACK_AT) >= for_s * 1000 and (number(_UNACKED_AT) or number(_NOT_SENT_AT)) > 0
 
 
 class _Stream(asyncio.Protocol):
@@ -57,6 +71,12 @@ class _Stream(asyncio.Protocol):
     def pending(self) -> int:
         transport = self._transport
         return 0 if transport is None else transport.get_write_buffer_size()
+
+    def is_silent(self, for_s: float) -> bool:
+        sock = None if self._transport is None else self._transport.get_extra_info("socket")
+        if sock is None or sock.family not in (socket.AF_INET, socket.AF_INET6) or _TCP_INFO is None:
+            return False
+        return owes_acknowledgement(sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _TCP_INFO_BYTES), for_s)
 
     def attach(self, sink: Sink) -> None:
         if self._transport is None:
@@ -218,6 +238,9 @@ class WebSocketStream(_Stream):
         free, self._free = self._free, None
         if free is not None and not free.done():
             free.set_result(None)
+
+    def is_silent(self, for_s: float) -> bool:
+        return self._unanswered > 0 and not (self._waits or self._unread)
 
     def beat(self) -> None:
         if self._waits or self._unread:
