@@ -200,7 +200,7 @@ async def test_trimming_is_judged_by_the_classes_that_the_patterns_reach(
 
 async def _forget(here: Installation) -> None:
     """Have memory hold nothing but the very last event."""
-    here.hub.history._recent_bytes = 0
+    here.hub.fanout.history._recent_bytes = 0
     await here.publish("elsewhere/a", 0, 1)
 
 

@@ -123,11 +123,12 @@ async def http(
     *,
     headers: Sequence[tuple[str, str]] = (),
     body: bytes = b"",
+    path: str = "/v1/events",
 ) -> Answer:
     """One request on a connection of its own."""
     async with patience():
         with await Connection.open(port) as connection:
-            target = "/v1/events" + (f"?{query}" if query else "")
+            target = path + (f"?{query}" if query else "")
             await connection.send(request_bytes(method, target, [*headers, ("connection", "close")], body))
             return await read_answer(connection)
 
@@ -404,6 +405,7 @@ class LongPoll(Listener):
         self.headers = headers
         self.answers: list[Answer] = []
         self._queue: deque[Message] = deque()
+        self._after: str | None = None
 
     @classmethod
     async def open(
@@ -429,11 +431,14 @@ class LongPoll(Listener):
             except BaseException:
                 connection.close()
                 raise
-            assert not listener._queue
             assert answer.status == 200, answer
-            cursor = listener.cursor
+            assert all(message.type == "tricast.presence" for message in listener._queue)
+            cursor, waiting = listener._after, listener._queue
+        else:
+            waiting = deque()
         listener = cls(connection, path + query_of(topics, cursor, **query), headers)
-        listener.cursor = cursor
+        listener.cursor = listener._after = cursor
+        listener._queue = waiting
         return listener
 
     async def send(self) -> None:
@@ -447,7 +452,8 @@ class LongPoll(Listener):
         if answer.status != 200:
             return answer
         body = answer.json()
-        assert set(body) == {"cursor", "events", "reset"}
+        presence = "presence=1" in self.target
+        assert set(body) == {"cursor", "events", "reset", *(["presence"] if presence else [])}
         assert answer.headers["tricast-cursor"] == body["cursor"]
         assert answer.headers["cache-control"] == "no-store"
         link = answer.headers["link"]
@@ -460,6 +466,8 @@ class LongPoll(Listener):
             envelope = {"type": "tricast.reset", "data": body["reset"], "cursor": body["cursor"]}
             self._queue.append(Message(envelope, body["cursor"]))
             assert not body["events"]
+        if presence:
+            self._queue.append(Message({"type": "tricast.presence", "data": body["presence"]}, None))
         for event in body["events"]:
             self._queue.append(Message(event, event["cursor"]))
         if not self._queue:

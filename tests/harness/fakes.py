@@ -38,6 +38,7 @@ class FakeOutlet:
         self.beats = 0
         self.pending = 0
         self.is_stalled = False
+        self.silent = False
         self.on_write: Callable[[FakeOutlet], None] = lambda _: None
         self._sink: Sink | None = None
         self._changed = asyncio.Event()
@@ -60,6 +61,9 @@ class FakeOutlet:
     def abort(self) -> None:
         self.aborted = True
         self._changed.set()
+
+    def is_silent(self, for_s: float) -> bool:
+        return self.silent
 
     def beat(self) -> None:
         self.beats += 1

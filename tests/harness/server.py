@@ -10,9 +10,12 @@ from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import uvicorn
+from starlette.routing import Router
 from tests.harness.sockets import settled
 
+from tricast.api.answers import Api
 from tricast.api.events import EventsEndpoint
+from tricast.api.presence import presence_routes
 from tricast.hub.gate import Grant
 from tricast.hub.hub import Hub, HubOptions
 from tricast.log import open as open_log
@@ -37,11 +40,12 @@ class Tokens(dict[str, Grant]):
 
 
 class App:
-    """The ASGI application: `/v1/events`, `/large` (by ASGI alone), and a lifespan that does nothing."""
+    """The ASGI application: `/v1`, `/large` (by ASGI alone), and a lifespan that does nothing."""
 
     def __init__(self, door: Door, settings: Settings) -> None:
         self.settings = settings
         self.hot = EventsEndpoint(door)
+        self.router = Router(presence_routes(door.hub, Api(door.gate)))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -52,6 +56,8 @@ class App:
             length = (b"content-length", b"%d" % LARGE_BYTES)
             await send({"type": "http.response.start", "status": 200, "headers": [length]})
             await send({"type": "http.response.body", "body": bytes(LARGE_BYTES)})
+        elif scope["path"] == "/v1/presence":
+            await self.router(scope, receive, send)
         else:
             await self.hot(scope, receive, send)
 

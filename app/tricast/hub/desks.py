@@ -26,13 +26,24 @@ _PACE_PER_POLL_S = 0.0001
 _MAX_LOADS = 64
 _SCANS = 2  # spans that are looked through in one turn of the loop
 _SLICE = 256
+_PRESENCE_PACE_S = 1.0
 _log = logging.getLogger("tricast.poll")
 
 
 class PollDesk:
     """Where the polls with one subscription wait."""
 
-    __slots__ = ("_again", "_crowd", "_desks", "_due", "_first_hit", "_group", "_timer", "polls")
+    __slots__ = (
+        "_again",
+        "_crowd",
+        "_desks",
+        "_due",
+        "_first_hit",
+        "_group",
+        "_stirred",
+        "_timer",
+        "polls",
+    )
 
     def __init__(self, desks: PollDesks, group: Group) -> None:
         self._desks = desks
@@ -43,6 +54,7 @@ class PollDesk:
         self._crowd = 0
         self._again = False
         self._timer: asyncio.Handle | None = None
+        self._stirred: asyncio.Handle | None = None
         group.desk = self
 
     @property
@@ -65,6 +77,9 @@ class PollDesk:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._stirred is not None:
+            self._stirred.cancel()
+            self._stirred = None
         self._group.desk = None
         self._desks.release(self._group)
 
@@ -98,6 +113,21 @@ class PollDesk:
             self._again = False
             if self.polls:
                 self.hit(hit)
+
+    def stir(self) -> None:
+        """Who is there has changed: all who wait here now are answered within a second."""
+        if self._stirred is None:
+            loop = asyncio.get_running_loop()
+            self._stirred = loop.call_later(_PRESENCE_PACE_S, self._tell)
+
+    def _tell(self, due: deque[Poll] | None = None) -> None:
+        self._stirred = None
+        if due is None:
+            due = deque(self.polls)
+        part = [due.popleft() for _ in range(min(_SLICE, len(due)))]
+        if due:
+            self._stirred = asyncio.get_running_loop().call_soon(self._tell, due)
+        self._desks.tell(part)
 
 
 class PollDesks:
@@ -137,6 +167,8 @@ class PollDesks:
         assert isinstance(desk, PollDesk)
         desk.add(poll)
         poll.wait_until(timeout_s, self.time_out)
+        if poll.stale is not None and poll.stale():
+            desk.stir()
         if hit is not None:
             desk.hit(hit)
 
@@ -202,6 +234,21 @@ class PollDesks:
                 return span
             start = span.scanned
         return None
+
+    def tell(self, polls: Sequence[Poll]) -> None:
+        """Answer parked polls of one subscription with what there is, though it be no event."""
+        self.before_answers()
+        for poll in polls:
+            if poll.desk is not None and poll.desk.first_hit is not None:
+                self.time_out(poll)
+        waiting = [poll for poll in polls if poll.desk is not None and poll.task is None]
+        position = self._fanout.position
+        shared = Answer(position, self._bounds().cursor(position))
+        for poll in waiting:
+            try:
+                poll.answer(shared)
+            except Exception:  # noqa: BLE001
+                _log.exception("a poll's answer could not be written")
 
     def time_out(self, poll: Poll) -> None:
         """Answer a parked poll with what there is: usually nothing, at fan-out's position."""

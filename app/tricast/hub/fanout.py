@@ -18,7 +18,7 @@ from tricast.hub.history import WRITE_BYTES, History
 from tricast.hub.subscription import Subscription
 from tricast.hub.topics import TopicIndex
 from tricast.log.base import Batch
-from tricast.wire.control import Control, heartbeat
+from tricast.wire.control import Control, heartbeat, presence
 from tricast.wire.frames import Format, Payload, payload
 
 NEVER: Final = 1 << 62  # "seen everything": what a member that isn't live shows to fan-out
@@ -46,6 +46,8 @@ class Desk(Protocol):
     """Where the polls of one group wait."""
 
     def hit(self, after: int) -> None: ...
+
+    def stir(self) -> None: ...
 
 
 class Group:
@@ -77,11 +79,14 @@ class Fanout:
         self.writes = 0
         self.before_batch: Callable[[], None] = lambda: None
         self.heartbeat: Callable[[], Control] = lambda: heartbeat("none-0")
+        self.roll: Callable[[Subscription], Control] = lambda _: presence(b'{"topics":{},"counts":{}}')
         self._slice = slice_writes
         self._groups: dict[Subscription, Group] = {}
         self._index: TopicIndex[Group] = TopicIndex()
+        self._watchers: TopicIndex[Group] = TopicIndex()  # groups that asked for presence
         self._pending: deque[Batch] = deque()
         self._ephemeral: deque[Event] = deque()
+        self._news: deque[Event] = deque()
         self._beats = False
         self._probes: list[asyncio.Future[None]] = []
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -92,9 +97,10 @@ class Fanout:
         """Start at the log's head, on the running loop, with nobody and nothing under way."""
         self.position = self.done = head
         self.live = 0
-        self._groups, self._index = {}, TopicIndex()
+        self._groups, self._index, self._watchers = {}, TopicIndex(), TopicIndex()
         self._pending.clear()
         self._ephemeral.clear()
+        self._news.clear()
         self._waiters.clear()
         self._probes.clear()
         self._beats = False
@@ -132,6 +138,8 @@ class Fanout:
         if group is None:
             group = self._groups[subscription] = Group(subscription)
             self._index.add(subscription.patterns, group)
+            if subscription.presence:
+                self._watchers.add(subscription.patterns, group)
         return group
 
     def release(self, group: Group) -> None:
@@ -139,6 +147,8 @@ class Fanout:
         if not group.members and group.desk is None and self._groups.get(group.subscription) is group:
             del self._groups[group.subscription]
             self._index.remove(group.subscription.patterns, group)
+            if group.subscription.presence:
+                self._watchers.remove(group.subscription.patterns, group)
 
     # Input
 
@@ -149,6 +159,16 @@ class Fanout:
             self._pending.append(batch)
         self._ephemeral.extend(batch.ephemeral)
         self._start()
+
+    def tell(self, news: Sequence[Event]) -> None:
+        """Pass on events of presence, to those who asked for it."""
+        self._news.extend(news)
+        self._start()
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether such events still wait."""
+        return bool(self._news)
 
     def beat(self) -> None:
         """Write a heartbeat with F to every live member, between two batches."""
@@ -213,7 +233,7 @@ class Fanout:
         return self._loop
 
     def _busy(self) -> bool:
-        return bool(self._pending or self._ephemeral or self._beats or self._probes)
+        return bool(self._pending or self._ephemeral or self._news or self._beats or self._probes)
 
     def _members(self) -> list[Member]:
         return [m for g in self._groups.values() for ms in g.members.values() for m in ms]
@@ -228,7 +248,11 @@ class Fanout:
                 self.before_batch()  # before F moves: who expires now is told the position before this batch
                 yield from self._deliver(*self._take())
             if self._ephemeral:
-                yield from self._pass(self._take_ephemeral())
+                events = self._take_passing(self._ephemeral)
+                yield from self._pass(events, self._match(events))
+            if self._news:
+                events = self._take_passing(self._news)
+                yield from self._pass(events, self._watching(events))
             if self._beats:
                 self._beats = False
                 yield from self._beat()
@@ -249,11 +273,12 @@ class Fanout:
                 events.append(event)
         return after, after + len(events), events
 
-    def _take_ephemeral(self) -> list[Event]:
+    @staticmethod
+    def _take_passing(waiting: deque[Event]) -> list[Event]:
         events: list[Event] = []
         size = 0
-        while self._ephemeral and (not events or size + len(self._ephemeral[0].json) <= WRITE_BYTES):
-            event = self._ephemeral.popleft()
+        while waiting and (not events or size + len(waiting[0].json) <= WRITE_BYTES):
+            event = waiting.popleft()
             events.append(event)
             size += len(event.json)
         return events
@@ -316,10 +341,21 @@ class Fanout:
             mask ^= bit
         return wanted
 
-    def _pass(self, events: list[Event]) -> Iterator[None]:
+    def _watching(self, events: Sequence[Event]) -> dict[Group, int]:
+        """As `_match`, of those who asked for presence; globs are for events of the log."""
+        hits: dict[Group, int] = {}
+        for index, event in enumerate(events):
+            for group in self._watchers.match(event.topic):
+                hits[group] = hits.get(group, 0) | 1 << index
+        for group in hits:
+            if group.desk is not None:
+                group.desk.stir()
+        return hits
+
+    def _pass(self, events: list[Event], hits: dict[Group, int]) -> Iterator[None]:
         """Ephemeral events: to whoever is live, unordered against the log, at most once."""
         self.before_batch()
-        for (mask, format), members in _targets(self._match(events)).items():
+        for (mask, format), members in _targets(hits).items():
             data = payload([e for index, e in enumerate(events) if mask >> index & 1], format)
             for start in range(0, len(members), self._slice):
                 for member in members[start : start + self._slice]:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from tricast.errors import Draining, NotStarted, TricastError, Unavailable
 from tricast.event import DEFAULT_TYPE, Draft, Event, draft
+from tricast.hub.attendance import Client
 from tricast.hub.caller import HUB, Caller
 from tricast.hub.connections import Connections
 from tricast.hub.desks import PollDesks
@@ -19,13 +20,18 @@ from tricast.hub.history import History
 from tricast.hub.hooks import Hook, Hooks
 from tricast.hub.options import HubOptions, Stats
 from tricast.hub.outlet import Outlet
+from tricast.hub.past import Past, check_limit, look_back, offset_before
 from tricast.hub.place import Place, place
 from tricast.hub.poll import MAX_ANSWER_EVENTS, Answer, Poll
+from tricast.hub.presence import HubPresence
 from tricast.hub.projection import Projection
+from tricast.hub.session import Session
 from tricast.hub.subscriber import Subscriber
 from tricast.hub.subscription import Subscription
 from tricast.log import open as open_log
 from tricast.log.base import Append, Appended, Batch, Bounds, Log, Receipt, Retention, Write
+from tricast.presence.base import Presence
+from tricast.presence.memory import MemoryPresence
 from tricast.wire import control
 from tricast.wire.start import LATEST, Start
 
@@ -39,18 +45,33 @@ _TRIM_EVERY_S = 10.0
 class Hub:
     """One log and its subscribers. Use it as `async with`, or give `lifespan` to Starlette.
 
-    `log` is a URL (`memory:`, `sqlite:///events.db`) or a Log. Everything runs on
-    the event loop that entered it.
+    `log` is a URL (`memory:`, `sqlite:///events.db`) or a Log; `places` is where presence
+    is kept, by default in memory. Everything runs on the event loop that entered it.
     """
 
-    def __init__(self, log: str | Log = "memory:", options: HubOptions | None = None) -> None:
+    def __init__(
+        self,
+        log: str | Log = "memory:",
+        options: HubOptions | None = None,
+        *,
+        places: Presence | None = None,
+    ) -> None:
         self.options = options or HubOptions()
         self.log: Log = open_log(log, synchronous=self.options.synchronous) if isinstance(log, str) else log
-        self.history = History(self.log, recent_bytes=self.options.recent_bytes)
-        self.fanout = Fanout(self.history, slice_writes=self.options.slice_writes)
+        self._recent = History(self.log, recent_bytes=self.options.recent_bytes)
+        self.fanout = Fanout(self._recent, slice_writes=self.options.slice_writes)
         self._desks = PollDesks(self.fanout, self.log.bounds, pace_s=self.options.poll_pace_s)
         self._hooks = Hooks()
-        self._connections = Connections(self._desks, self._hooks.tell_gone)
+        self._connections = Connections(self._desks, self._gone)
+        self._places: Presence = places or MemoryPresence()
+        self.presence = HubPresence(
+            self._places,
+            self.fanout,
+            self._connections,
+            options=self.options,
+            allow=self.may_subscribe,
+            check_started=self._started,
+        )
         self.fanout.before_batch = self._connections.deadlines.check
         self.fanout.heartbeat = lambda: control.heartbeat(self.position)
         self._projections: dict[str, Projection] = {}
@@ -59,6 +80,7 @@ class Hub:
         self._draining = False
         self._stats = Stats()
         self._canary_at = 0.0
+        self._documents_at = 0
 
     # Lifetime
 
@@ -68,12 +90,16 @@ class Hub:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.log)
             head = self.log.bounds().head
-            self.history.begin(head)
+            self._recent.begin(head)
             self.fanout.begin(head)
+            self._documents_at = head
             self.log.tail(self._take)
+            await stack.enter_async_context(self._places)
+            self.presence.begin()
+            stack.callback(self.presence.stop)
             for projection in self._projections.values():
                 await projection.load(self.log)
-            for work in (self._beat(), self._watch_lag(), self._trim()):
+            for work in (self._beat(), self._watch_lag(), self._trim(), self.presence.watch()):
                 stack.push_async_callback(_stop, asyncio.create_task(work))
             stack.push_async_callback(self._end)
             self._draining = False
@@ -161,6 +187,7 @@ class Hub:
             projection = self._projections.get(document.kind)
             if projection is not None:
                 projection.apply(document)
+        self._documents_at = batch.upto
         self._stats.published += len(batch.events)
         self.fanout.push(batch)
 
@@ -247,7 +274,7 @@ class Hub:
 
     async def may_subscribe(self, caller: Caller, subscription: Subscription) -> None:
         """Check the grant and the `on_subscribe` hooks. Raises Forbidden."""
-        caller.grant.check_subscribe(subscription.patterns)
+        subscription.check(caller.grant)
         if self._hooks.has("subscribe"):
             patterns = [pattern.text for pattern in subscription.patterns]
             await self._hooks.ask("subscribe", caller, patterns)
@@ -323,9 +350,16 @@ class Hub:
         start: Start | int = LATEST,
         limit: int = MAX_ANSWER_EVENTS,
         timeout_s: float | None = 25.0,
+        client: str | None = None,
     ) -> Poll:
-        """A pull subscriber: `respond` is called once, now or when there is something. Synchronous."""
+        """A pull subscriber: `respond` is called once, now or when there is something. Synchronous.
+
+        `client` is what the caller calls itself to presence, the same in each of its polls.
+        """
         at = self._place(start, subscription)
+        known = None if client is None else Client(caller, client)
+        if subscription.presence:
+            respond = self.presence.answering(respond, subscription, known)
         poll = Poll(
             caller=caller,
             subscription=subscription,
@@ -334,6 +368,10 @@ class Hub:
             limit=limit,
             respond=respond,
         )
+        if known is not None:
+            self.presence.polling(known)
+            if subscription.presence:
+                poll.stale = lambda: self.presence.is_news(subscription, known)
         self._connections.add(poll)
         self._stats.answers += 1
         if at.reset is not None:
@@ -346,6 +384,30 @@ class Hub:
     def renew(self, subscriber: Subscriber, caller: Caller) -> None:
         """Put a renewed grant in the place of the old one (DELIVERY.md 22)."""
         self._connections.renew(subscriber, caller)
+        self.presence.renewed(caller)
+
+    @asynccontextmanager
+    async def session(
+        self, caller: Caller, *, admit: Callable[[Caller], None] = lambda _: None
+    ) -> AsyncIterator[Session]:
+        """A connection that you write to yourself, such as a stream in a format of your own.
+
+        It counts as one of the hub's while you are inside: hooks see it, it ends with
+        its grant, with a revocation and with the hub (`session.ended`). `admit(caller)`
+        is called last, and may refuse too: only who passed it is told of as gone. Raises
+        what `on_connect` or `admit` refuse with, and Draining.
+        """
+        self._started()
+        await self.connect(caller)
+        if self._draining:
+            raise Draining("the server is stopping; reconnect", retry_after_s=1)
+        admit(caller)
+        session = Session(caller)
+        self._connections.add(session)
+        try:
+            yield session
+        finally:
+            session.lost()
 
     # Hooks: sync or async; raising Forbidden (or any TricastError) refuses.
 
@@ -372,6 +434,31 @@ class Hub:
 
     # Looking
 
+    async def history(
+        self,
+        before: str | None,
+        patterns: str | Sequence[str],
+        *,
+        limit: int = 100,
+        type: Sequence[str] = (),
+        subject: Sequence[str] = (),
+    ) -> Past:
+        """The matching events before the one whose cursor is `before`, newest first (None: from now back).
+
+        `before` may also be an RFC 3339 time, or a duration back such as `10m`. At most
+        `limit` (1-1,000) events, and 1 MiB. A call looks at a bounded number of events,
+        so that there may be fewer, or none, and `next` all the same: give it as
+        `before` to go on, until it is None. What retention took isn't there: the end is
+        the end. No event is ahead of `position`. Raises BadRequest; BadCursor where
+        `before` is no cursor, or not one of this log as it is now.
+        """
+        self._started()
+        given = (patterns,) if isinstance(patterns, str) else patterns
+        subscription = Subscription.of(given, type, subject)
+        check_limit(limit)
+        offset = await offset_before(before, self.log, self.fanout.position)
+        return await look_back(self.log, offset, subscription, limit)
+
     def projection(self, kind: str) -> Projection:
         """The documents of `kind` in memory. Ask for it before the hub is started."""
         known = self._projections.get(kind)
@@ -392,6 +479,11 @@ class Hub:
         return self.log.bounds().cursor(self.fanout.position)
 
     @property
+    def documents_at(self) -> str:
+        """The cursor at which the projections are true: streaming from it misses no change of theirs."""
+        return self.log.bounds().cursor(self._documents_at)
+
+    @property
     def draining(self) -> bool:
         return self._draining
 
@@ -410,10 +502,11 @@ class Hub:
         """Counters and gauges as of now."""
         stats = self._stats
         self._connections.count(stats)
+        self.presence.count_into(stats)
         stats.live = self.fanout.live
         stats.deliveries = self.fanout.deliveries
         stats.writes = self.fanout.writes
-        stats.reads = self.history.reads
+        stats.reads = self._recent.reads
         stats.head = self.log.bounds().head
         stats.position = self.fanout.position
         return stats
@@ -439,11 +532,17 @@ class Hub:
 
     # Ending connections
 
+    def _gone(self, caller: Caller) -> None:
+        self.presence.gone(caller)
+        self._hooks.tell_gone(caller)
+
     def disconnect(
         self, match: Callable[[Caller], bool], problem: TricastError, *, reason: str | None = None
     ) -> int:
         """End every live connection whose caller matches; how many there were."""
-        return self._connections.end(match, problem, reason=reason)
+        ended = self._connections.end(match, problem, reason=reason)
+        self.presence.end(match)
+        return ended
 
     async def drain(self, within_s: float = 3.0) -> None:
         """Say goodbye to everybody, each with a time of its own to come back at; answer all polls."""

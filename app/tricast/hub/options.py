@@ -22,13 +22,14 @@ class HubOptions:
     lag_limit_s: float = 60.0
     slice_writes: int = 256
     poll_pace_s: float = PACE_S
+    presence_linger_s: float = 5.0
     synchronous: str = "FULL"
 
     def __post_init__(self) -> None:
         for name in ("heartbeat_s", "max_event_bytes", "slice_writes"):
             if getattr(self, name) <= 0:
                 raise BadRequest(f"{name} {getattr(self, name)!r} must be above 0", field=name)
-        for name in ("recent_bytes", "lag_limit_s", "poll_pace_s"):
+        for name in ("recent_bytes", "lag_limit_s", "poll_pace_s", "presence_linger_s"):
             if getattr(self, name) < 0:
                 raise BadRequest(f"{name} {getattr(self, name)!r} must be 0 or more", field=name)
 
@@ -51,3 +52,6 @@ class Stats:
     reads: int = 0
     head: int = 0
     position: int = 0
+    presence_topics: int = 0
+    presence_members: int = 0
+    presence_changes: int = 0

@@ -38,6 +38,13 @@ class Outlet(Protocol):
         """Bytes that the socket hasn't taken yet."""
         ...
 
+    def is_silent(self, for_s: float) -> bool:
+        """Whether the peer owes a sign of life, where the transport can tell.
+
+        That is a pong, or an acknowledgement when the last one is `for_s` seconds old.
+        """
+        ...
+
     def attach(self, sink: Sink) -> None:
         """Name who is told; before the first write."""
         ...

@@ -20,7 +20,7 @@ from tricast.wire.frames import poll_body
 
 MAX_ANSWER_EVENTS = 1000
 MAX_ANSWER_BYTES = 1024 * 1024
-PACE_S = 0.1
+PACE_S = 0.07
 
 
 @dataclass(slots=True, eq=False)
@@ -33,6 +33,7 @@ class Answer:
     reset: ResetReason | None = None
     oldest: str = ""
     problem: TricastError | None = None
+    presence: bytes | None = None
     _body: bytes | None = field(default=None)
 
     @property
@@ -44,7 +45,7 @@ class Answer:
                 reset = (
                     f'{{"reason":"{self.reset}","cursor":"{self.cursor}","oldest":"{self.oldest}"}}'
                 ).encode()
-            self._body = poll_body(self.cursor, self.events, reset)
+            self._body = poll_body(self.cursor, self.events, reset, self.presence)
         return self._body
 
 
@@ -71,6 +72,7 @@ class Poll:
         "paced",
         "position",
         "respond",
+        "stale",
         "subscription",
         "task",
         "waiver",
@@ -99,6 +101,8 @@ class Poll:
         self.expires_at: float | None = None
         self.on_closed: Callable[[Poll], None] = lambda _: None
         self.task: asyncio.Task[None] | None = None
+        # Whether it is to be answered soon all the same, with a list that has changed meanwhile.
+        self.stale: Callable[[], bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def answer(self, answer: Answer) -> None:

@@ -133,6 +133,8 @@ class Subscriber:
             self.send(span.payload(self.format))
             self._fanout.deliveries += len(span.events)
         self.control(control.live(self._bounds().cursor(self.position)))
+        if self.subscription.presence:  # (what was told meanwhile was not told here: DELIVERY.md 25)
+            self.control(self._fanout.roll(self.subscription))
 
     def _write(self, span: Span) -> None:
         self.position = span.scanned
@@ -258,6 +260,12 @@ class Subscriber:
                 self._outlet.beat()
             except Exception as error:  # noqa: BLE001
                 self.broken(error)
+
+    def is_silent(self, now: float, beat_s: float) -> bool:
+        """Whether the peer owes a sign of life; a lagging one does when it takes no byte for a beat."""
+        if self.state == "lagging":
+            return now - self.lagging_since >= beat_s
+        return self._outlet.is_silent(beat_s / 2)
 
     def check_lag(self, now: float, limit_s: float) -> None:
         """Abort a lagging connection whose socket has taken no byte for `limit_s`."""

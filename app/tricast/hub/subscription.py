@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
-from tricast.errors import BadRequest
+from tricast.errors import BadRequest, Forbidden
 from tricast.event import Event
+from tricast.hub.gate import Grant
 from tricast.pattern import Pattern, matcher
 
 MAX_PATTERNS = 128
@@ -20,14 +21,24 @@ MAX_GLOB_CHARS = 255
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Patterns, and globs on `type` and `subject` (none: everything). Immutable, a dict key."""
+    """Patterns, and globs on `type` and `subject` (none: everything). Immutable, a dict key.
+
+    `presence`: who is on the topics is told too, whatever the globs are.
+    """
 
     patterns: tuple[Pattern, ...]
     types: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
+    presence: bool = False
 
     @staticmethod
-    def of(patterns: Iterable[str], types: Iterable[str] = (), subjects: Iterable[str] = ()) -> Subscription:
+    def of(
+        patterns: Iterable[str],
+        types: Iterable[str] = (),
+        subjects: Iterable[str] = (),
+        *,
+        presence: bool = False,
+    ) -> Subscription:
         """Raises BadRequest naming the pattern or glob that is wrong."""
         given = tuple(islice(patterns, 2 * MAX_PATTERNS + 1))  # (what is held, and what is added)
         texts = tuple(dict.fromkeys(given))
@@ -39,6 +50,7 @@ class Subscription:
             tuple(sorted((Pattern.parse(text) for text in texts), key=lambda p: p.text)),
             _globs(types, "type"),
             _globs(subjects, "subject"),
+            presence,
         )
 
     @property
@@ -65,7 +77,16 @@ class Subscription:
 
     def with_patterns(self, patterns: Iterable[str]) -> Subscription:
         """The same filters over other patterns."""
-        return Subscription.of(patterns, self.types, self.subjects)
+        return Subscription.of(patterns, self.types, self.subjects, presence=self.presence)
+
+    def check(self, grant: Grant) -> None:
+        """Raises Forbidden unless `grant` allows it: the patterns, and with `presence` that scope."""
+        grant.check_subscribe(self.patterns)
+        if self.presence and "presence" not in grant.scopes:
+            raise Forbidden(
+                f"{grant.subject!r} lacks the scope 'presence', so it may not know who is there",
+                field="presence",
+            )
 
 
 def _globs(globs: Iterable[str], field: str) -> tuple[str, ...]:

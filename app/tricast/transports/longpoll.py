@@ -43,7 +43,7 @@ def poll_now(door: Door, scope: Any, way: direct.DirectRequest) -> bool:
         grant = door.grant_now(scope)
         if grant is None:
             return False
-        grant.check_subscribe(query.subscription.patterns)
+        query.subscription.check(grant)
         caller = Caller(grant, "poll", address_of(scope))
         door.admit(caller)
     except TricastError:
@@ -74,6 +74,7 @@ def _park(
         start=start,
         limit=query.limit,
         timeout_s=query.timeout_s,
+        client=query.client,
     )
     if not poll.answered:
         way.park(poll.lost)
@@ -102,6 +103,7 @@ async def poll(
         start=start,
         limit=query.limit,
         timeout_s=query.timeout_s,
+        client=query.client,
     )
     gone = asyncio.ensure_future(_until_gone(receive))
     try:

@@ -46,6 +46,9 @@ class PortableOutlet:
     def pending(self) -> int:
         return self._waiting_bytes
 
+    def is_silent(self, for_s: float) -> bool:
+        return False  # (that is for the server to know)
+
     def attach(self, sink: Sink) -> None:
         self._sink = sink
         if self.dead:

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from urllib.parse import parse_qsl, quote, unquote_plus
 
 from tricast.errors import BadRequest
+from tricast.hub.presence import check_client
 from tricast.hub.subscription import MAX_GLOBS, MAX_PATTERNS, Subscription
 from tricast.wire.start import LATEST, Start
 
@@ -20,7 +21,18 @@ MAX_PARAMETERS = 256
 MAX_REMEMBERED_BYTES = 2048
 MAX_QUERY_BYTES = 32 * 1024
 
-_ALLOWED = ("topic", "cursor", "type", "subject", "transport", "token", "limit", "timeout")
+_ALLOWED = (
+    "topic",
+    "cursor",
+    "type",
+    "subject",
+    "transport",
+    "token",
+    "limit",
+    "timeout",
+    "presence",
+    "client",
+)
 _CURSOR = re.compile(rb"(?:^|(?<=&))cursor=([^&]*)&?")
 
 
@@ -33,6 +45,7 @@ class Query:
     limit: int
     timeout_s: float
     rest: str
+    client: str | None = None
 
 
 def parse(query_string: bytes) -> tuple[Query, Start | None]:
@@ -114,11 +127,17 @@ def _parse(query_string: bytes) -> Query:
         f"{quote(name)}={quote(value, safe='/*:,')}" for name, value in pairs if name not in left_out
     )
     return Query(
-        Subscription.of(values.get("topic", ()), values.get("type", ()), values.get("subject", ())),
+        Subscription.of(
+            values.get("topic", ()),
+            values.get("type", ()),
+            values.get("subject", ()),
+            presence=_presence(_one(values, "presence")),
+        ),
         _transport(_one(values, "transport")),
         _limit(_one(values, "limit")),
         timeout_s,
         rest,
+        None if (client := _one(values, "client")) is None else check_client(client),
     )
 
 
@@ -148,6 +167,12 @@ def _transport(text: str | None) -> TransportName | None:
     raise BadRequest(
         f"transport {text[:80]!r} must be one of {', '.join(get_args(TransportName))}", field="transport"
     )
+
+
+def _presence(text: str | None) -> bool:
+    if text not in (None, "0", "1"):
+        raise BadRequest(f"presence {text[:80]!r} must be 1 or 0", field="presence")
+    return text == "1"
 
 
 def _limit(text: str | None) -> int:

@@ -7,13 +7,17 @@ import logging
 from collections import deque
 from typing import Any
 
+from orjson import Fragment
+
 from tricast.errors import BadRequest, Forbidden, TooLarge, TricastError, Unavailable
+from tricast.hub.attendance import KEEP
 from tricast.hub.caller import Caller
 from tricast.hub.expiry import remaining_s
 from tricast.hub.outlet import Outlet
 from tricast.hub.subscriber import Subscriber
 from tricast.hub.subscription import Subscription
-from tricast.pattern import Pattern
+from tricast.pattern import Pattern, check_topic
+from tricast.presence.base import Member
 from tricast.transports import direct
 from tricast.transports.door import Door
 from tricast.transports.negotiate import start_of
@@ -113,6 +117,8 @@ class Session:
                 self._unsubscribe(command, topics)
             case commands.Publish(body):
                 await self._publish(command, body)
+            case commands.Presence():
+                await self._presence(command, command.body)
             case commands.Auth(token):
                 await self._auth(command, token)
             case commands.Ping():
@@ -144,8 +150,10 @@ class Session:
             (*texts, *wanted.topics),
             now.types if types is None else types,
             now.subjects if subjects is None else subjects,
+            presence=now.presence if wanted.presence is None else wanted.presence,
         )
-        await self._door.hub.may_subscribe(subscriber.caller, Subscription.of(wanted.topics))
+        added = Subscription.of(wanted.topics, presence=subscription.presence)
+        await self._door.hub.may_subscribe(subscriber.caller, added)
         start = None
         if wanted.cursor is not None:
             start = await self._door.hub.resolve(Start.parse(wanted.cursor), subscription)
@@ -179,6 +187,19 @@ class Session:
         # What was published is no position of this subscriber: no cursor beside the data.
         self._reply(command, answer)
 
+    async def _presence(self, command: commands.Command, asked: commands.Presence) -> None:
+        door, caller = self._door, self.subscriber.caller
+        presence, topic = door.hub.presence, asked.topic
+        member: Member | None
+        if asked.leave:
+            member = presence.leave(topic, connection=caller.connection)
+        else:
+            await presence.allow(caller, (check_topic(topic),))
+            door.throttle(caller, 1)
+            state = asked.state if asked.has_state else KEEP
+            member = presence.join(topic, state, connection=caller.connection)
+        self._reply(command, {"topic": topic, "member": None if member is None else Fragment(member.json)})
+
     async def _auth(self, command: commands.Command, token: str) -> None:
         """A renewed token keeps app and subject and contains the present patterns (DELIVERY.md 22)."""
         subscriber = self.subscriber
@@ -194,7 +215,7 @@ class Session:
         grant = await self._door.grant(scope)
         if (grant.app, grant.subject) != (old.grant.app, old.grant.subject):
             raise Forbidden("the new token is for another app or subject", field="token")
-        grant.check_subscribe(subscriber.subscription.patterns)
+        subscriber.subscription.check(grant)
         self._door.hub.renew(subscriber, Caller(grant, old.transport, old.address, old.connection))
         self._reply(command, {"expires_in_s": remaining_s(grant.expires_at)})
 

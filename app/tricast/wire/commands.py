@@ -19,6 +19,7 @@ class Subscribe:
     cursor: str | None
     types: tuple[str, ...] | None
     subjects: tuple[str, ...] | None
+    presence: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,16 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
+class Presence:
+    """Join `topic`, or leave it. `has_state` tells a `state` of null from none at all."""
+
+    topic: str
+    state: Any
+    has_state: bool
+    leave: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Auth:
     token: str
 
@@ -43,13 +54,16 @@ class Ping:
     pass
 
 
+Body = Subscribe | Unsubscribe | Publish | Presence | Auth | Ping
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A command and the `ref` that its reply echoes. `problem`: it was understood to be wrong."""
 
     op: str | None
     ref: Any
-    body: Subscribe | Unsubscribe | Publish | Auth | Ping | None
+    body: Body | None
     problem: BadRequest | None = None
 
 
@@ -94,6 +108,7 @@ def _subscribe(message: dict[str, Any]) -> Subscribe:
         cursor,
         _strings(message, "type"),
         _strings(message, "subject"),
+        _flag(message, "presence"),
     )
 
 
@@ -107,6 +122,17 @@ def _publish(message: dict[str, Any]) -> Publish:
     body = dict(message)
     message.clear()
     return Publish(body)
+
+
+def _presence(message: dict[str, Any]) -> Presence:
+    topic = message.pop("topic", None)
+    if not isinstance(topic, str):
+        raise BadRequest("topic must be a string: the topic to join or leave", field="topic")
+    leave = _flag(message, "leave") or False
+    has_state = "state" in message
+    if leave and has_state:
+        raise BadRequest("state is of no use to who leaves: leave it out", field="state")
+    return Presence(topic, message.pop("state", None), has_state, leave)
 
 
 def _auth(message: dict[str, Any]) -> Auth:
@@ -129,14 +155,22 @@ def _strings(message: dict[str, Any], name: str) -> tuple[str, ...] | None:
     return tuple(value)
 
 
+def _flag(message: dict[str, Any], name: str) -> bool | None:
+    value = message.pop(name, None)
+    if value is not None and not isinstance(value, bool):
+        raise BadRequest(f"{name} must be true or false", field=name)
+    return value
+
+
 def _missing(name: str) -> tuple[str, ...]:
     raise BadRequest(f"{name} is missing; give a list of patterns", field=name)
 
 
-_READERS: dict[str, Callable[[dict[str, Any]], Subscribe | Unsubscribe | Publish | Auth | Ping]] = {
+_READERS: dict[str, Callable[[dict[str, Any]], Body]] = {
     "subscribe": _subscribe,
     "unsubscribe": _unsubscribe,
     "publish": _publish,
+    "presence": _presence,
     "auth": _auth,
     "ping": lambda _: Ping(),
 }

@@ -31,11 +31,14 @@ class Control:
         return (self.text,)
 
 
-def control(type: str, data: dict[str, Any], cursor: str | None = None, retry_ms: int = 0) -> Control:
+def control(
+    type: str, data: dict[str, Any] | orjson.Fragment, cursor: str | None = None, retry_ms: int = 0
+) -> Control:
     """A control event of `type` (`tricast.` is put before it)."""
     envelope: dict[str, Any] = {"specversion": "1.0"}
     if cursor is not None:
         envelope["cursor"] = cursor
+        assert isinstance(data, dict)
         data = {"cursor": cursor, **data}
     now = time_ms()
     envelope |= {
@@ -80,6 +83,11 @@ def live(cursor: str) -> Control:
 def heartbeat(cursor: str) -> Control:
     """Nothing new up to `cursor`."""
     return control("heartbeat", {}, cursor)
+
+
+def presence(data: bytes) -> Control:
+    """Who is on the topics of a subscription: `data` is JSON. No position, so no cursor."""
+    return control("presence", orjson.Fragment(data))
 
 
 def goodbye(reason: str, reconnect_after_ms: int) -> Control:

@@ -97,8 +97,10 @@ def join(payloads: Sequence[Payload], format: Format) -> Payload:
     return b"".join(payloads)  # type: ignore[arg-type]
 
 
-def poll_body(cursor: str, events: Iterable[Event], reset: bytes = b"null") -> bytes:
-    """The body of a long-poll's answer; `reset` is JSON."""
+def poll_body(
+    cursor: str, events: Iterable[Event], reset: bytes = b"null", presence: bytes | None = None
+) -> bytes:
+    """The body of a long-poll's answer; `reset` and `presence` (None: not asked for) are JSON."""
     return b"".join(
         (
             b'{"cursor":"',
@@ -107,6 +109,7 @@ def poll_body(cursor: str, events: Iterable[Event], reset: bytes = b"null") -> b
             b",".join([event.json for event in events]),
             b'],"reset":',
             reset,
+            b"" if presence is None else b',"presence":' + presence,
             b"}\n",
         )
     )

@@ -1,0 +1,1 @@
+"""Who is on which topic: the port, and what implements it."""
