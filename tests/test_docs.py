@@ -209,7 +209,10 @@ def test_every_file_that_the_readme_links_to_is_there() -> None:
         assert (ROOT / target).exists(), target
 
 
-@pytest.mark.parametrize("guide", ["access", "audit", "embedding", "flags", "openfeature", "protocol", "architecture", "configuration"])
+@pytest.mark.parametrize(
+    "guide",
+    ["access", "audit", "embedding", "flags", "openfeature", "protocol", "architecture", "configuration"],
+)
 def test_python_in_the_guides_is_python(guide: str) -> None:
     for block in blocks((ROOT / "docs" / f"{guide}.md").read_text(), "python"):
         compile(block, guide, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
