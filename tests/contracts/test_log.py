@@ -533,6 +533,13 @@ async def test_documents_are_listed_by_kind_in_the_order_of_their_keys(shelf: Sh
         assert await log.list("none") == []
 
 
+async def test_all_documents_are_listed_however_large_they_are_together(shelf: Shelf) -> None:
+    keys = ["", *(f"{number:02}" for number in range(10))]
+    async with shelf.log() as log:
+        await log.append(unit(*(Write("flag", key, "x" * 1_000_000) for key in keys)))
+        assert [document.key for document in await log.list("flag")] == keys
+
+
 async def test_a_document_does_not_change_with_the_value_that_was_handed_in(shelf: Shelf) -> None:
     async with shelf.log() as log:
         value = {"list": [1]}

@@ -105,7 +105,9 @@ async def _late(wire: Wire, transport: str) -> str | None:
             assert answer.problem()["type"] == "/problems/draining"
             return str(answer.status)
         await wire.send(handshake(target("demo/late")))
-        assert (await wire.head()).status == 101
+        head = await wire.head()
+        if head.status != 101:  # (in the middle of its handshake)
+            return str(head.status)
         socket = WebSocket(wire.sock)
         socket.buffer = wire.buffer
         assert (await socket.next()).type == "tricast.error"
@@ -155,7 +157,7 @@ async def test_sigterm_says_goodbye_to_a_thousand_streams_and_exits_within_five_
     assert {answer.status for answer in answers} == {200}
     assert all(not answer.json()["events"] and answer.json()["reset"] is None for answer in answers)
     for kind, refused in zip((kind for _, kind in idle), late, strict=True):
-        assert refused in (None, {"sse": "goodbye", "poll": "503", "websocket": "4503"}[kind])
+        assert refused in (None, *{"sse": ("goodbye",), "poll": ("503",), "websocket": ("4503", "503")}[kind])
 
     server.start()
     log = [(event["id"], offset_of(event["cursor"])) for event in await history(server.port, "demo/busy")]

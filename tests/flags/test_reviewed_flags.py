@@ -11,10 +11,11 @@ import pytest
 from tests.api.served import Served
 from tests.flags.flags_given import ANN, gather, made, one, told
 
-from tricast import BadRequest, Conflict, Hub
+from tricast import BadRequest, Conflict, Hub, TooLarge
 from tricast.flags.edits import Archive, Copy, Create, Delete, Edit, Patch, Revert
 from tricast.flags.files import FlagFile, read_file
 from tricast.flags.importing import import_file
+from tricast.flags.merging import VersionConflict
 from tricast.flags.store import Flags
 from tricast.flags.usage import Usage
 
@@ -327,3 +328,54 @@ async def test_many_who_change_one_flag_at_once_are_all_served(flags: Flags) -> 
     stored = flags.get("shop", "x")
     assert stored is not None
     assert (len(stored.flag.variants), stored.version) == (62, 61)
+
+
+# Bounds
+
+
+async def test_a_small_batch_can_not_come_to_gigabytes_of_events(hub: Hub, flags: Flags) -> None:
+    """Each change of a large flag is told whole, before and after, to each of its environments."""
+    environments = [f"e{number}" for number in range(32)]
+    await flags.put_app("shop", name=None, environments=environments, version=None, context=ANN)
+    await flags.apply("shop", [Create("x", {"type": "string", "variants": {"a": "x" * 60_000}})], ANN)
+    before = hub.documents_at
+
+    with pytest.raises(TooLarge, match=r"changes\.\d+: .*divide them"):
+        await flags.apply(
+            "shop",
+            [Patch("x", {"name": str(number)}, None) for number in range(1000)],
+            ANN,
+            places=[f"changes.{number}" for number in range(1000)],
+        )
+
+    assert hub.documents_at == before
+
+
+async def test_environments_that_come_and_go_are_not_remembered(flags: Flags) -> None:
+    await flags.put_app("shop", name=None, environments=["a"], version=None, context=ANN)
+    await made(flags, "x")
+    for number in range(20):
+        name = f"e{number}"
+        await flags.put_app("shop", name=None, environments=["a", name], version=None, context=ANN)
+        await one(flags, Patch("x", {"environments": {name: {"state": "ENABLED"}}}, None))
+        assert "x" in flags.environment("shop", name).flags
+        flags.collection("shop").joined(name, archived=False)
+        await one(flags, Patch("x", {"environments": {name: None}}, None))
+    await flags.put_app("shop", name=None, environments=["a"], version=None, context=ANN)
+
+    assert set(flags._views._views["shop"]) <= {"a"}
+    assert set(flags.collection("shop")._texts) <= {None, "a"}
+    assert {environment for environment, _ in flags.collection("shop")._joined} <= {None, "a"}
+
+
+async def test_a_deletion_is_not_reverted_over_a_flag_made_since_and_says_what_to_do(
+    hub: Hub, flags: Flags
+) -> None:
+    await made(flags, "x")
+    await one(flags, Delete("x", None))
+    entry = (await told(hub, "tricast/audit/shop"))[-1].cursor
+    await made(flags, "x")
+
+    for force in (False, True):
+        with pytest.raises(VersionConflict, match="delete this one first"):
+            await one(flags, Revert("x", entry or "", force, None))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-import orjson
-
 from tricast import Document, Projection
+from tricast.flags.slices import pause
 from tricast.flags.stored import FLAG_KIND, Settings, Stored
+from tricast.flags.values import written
 
 _SLICE: Final = 100
 _Joined = tuple[int, bytes]
@@ -36,9 +35,8 @@ class Collection:
     def __len__(self) -> int:
         return len(self._documents)
 
-    def take(self, document: Document) -> None:
-        """A flag, or the settings of an environment, is now so (value None: gone)."""
-        key = app_and_key(document)[1]
+    def take(self, document: Document, key: str) -> None:
+        """The flag `key`, or the settings of that environment, is now so (value None: gone)."""
         self.revision += 1
         if document.kind != FLAG_KIND:
             self._settings.pop(key, None)
@@ -83,7 +81,7 @@ class Collection:
         if key not in texts:
             stored = self._sure(key)
             seen = stored.whole() if environment is None else stored.seen_in(environment)
-            texts[key] = None if seen is None else _kept(orjson.dumps(seen))
+            texts[key] = None if seen is None else written(seen)
         return texts[key]
 
     def joined(self, environment: str | None, *, archived: bool) -> bytes:
@@ -97,13 +95,19 @@ class Collection:
         self._joined[environment, archived] = (self.revision, body)
         return body
 
+    def forget(self, *, but: Iterable[str]) -> None:
+        """Nobody will ask for texts of environments other than these."""
+        kept = {None, *but}
+        self._texts = {name: texts for name, texts in self._texts.items() if name in kept}
+        self._joined = {place: joined for place, joined in self._joined.items() if place[0] in kept}
+
     async def parse(self) -> None:
         """Parse what was never read, in slices, so that reading all doesn't keep others waiting."""
         if len(self._stored) < len(self._documents):
             for count, key in enumerate([key for key in self._documents if key not in self._stored]):
                 self.get(key)
                 if count % _SLICE == _SLICE - 1:
-                    await asyncio.sleep(0)
+                    await pause()
 
     async def write(self, environment: str | None) -> None:
         """Write what `joined` needs and was never written, in slices too."""
@@ -113,18 +117,13 @@ class Collection:
                 if key in self._documents:
                     self.text(key, environment)
                 if count % _SLICE == _SLICE - 1:
-                    await asyncio.sleep(0)
+                    await pause()
 
     def _sure(self, key: str) -> Stored:
         found = self.get(key)
         if found is None:
             raise KeyError(key)
         return found
-
-
-def _kept(text: bytes) -> bytes:
-    """`text` in no more memory than it has bytes. (What orjson gives has room for 4,000 and more.)"""
-    return bytes(memoryview(text))
 
 
 class Collections:
@@ -161,8 +160,8 @@ class Collections:
 
     @staticmethod
     def _take(found: dict[str, Collection], document: Document) -> None:
-        app = app_and_key(document)[0]
+        app, key = app_and_key(document)
         collection = found.get(app)
         if collection is None:
             collection = found[app] = Collection()
-        collection.take(document)
+        collection.take(document, key)

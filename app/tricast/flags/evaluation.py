@@ -86,6 +86,7 @@ class Evaluator:
         flag = self._flags.get(key)
         if flag is None:
             return _error(key, "FLAG_NOT_FOUND", f"there is no flag {shown(key)} here", self._metadata, 0)
+        flag.prepare()
         if flag.fixed is not None:
             return flag.fixed
         if problem := context_problem(context):
@@ -130,6 +131,8 @@ class Evaluator:
     @cached_property
     def _order(self) -> _Order:
         flags = [self._flags[key] for key in sorted(self._flags)]
+        for flag in flags:
+            flag.prepare()
         return _Order(
             # a place is held for those with a rule; `evaluate_all` fills all of them
             fixed=[flag.default for flag in flags],
@@ -157,9 +160,21 @@ class _Order:
 
 
 class _Prepared:
-    """A flag whose possible answers are made once."""
+    """A flag whose possible answers are made once: `prepare` it before asking for any."""
 
-    __slots__ = ("_answers", "_definition", "_key", "_metadata", "_program", "default", "fixed")
+    __slots__ = (
+        "_answers",
+        "_definition",
+        "_evaluators",
+        "_key",
+        "_metadata",
+        "_program",
+        "_ready",
+        "default",
+        "fixed",
+    )
+    default: Evaluation
+    fixed: Evaluation | None
 
     def __init__(
         self, key: str, definition: Definition, metadata: Mapping[str, Any], evaluators: Mapping[str, Any]
@@ -169,8 +184,15 @@ class _Prepared:
         self._metadata = {**metadata, **definition.metadata} if definition.metadata else metadata
         self._answers: dict[tuple[str, bool], Evaluation] = {}
         self._program: Program | None = None
-        self.fixed = self._without_context(evaluators)
-        self.default = self.fixed or self._fallback("DEFAULT")
+        self._evaluators = evaluators
+        self._ready = False
+
+    def prepare(self) -> None:
+        """Get ready, once. (Not when it is made: 10,000 flags take 0.2 s, and few may ever be asked for.)"""
+        if not self._ready:
+            self.fixed = self._without_context(self._evaluators)
+            self.default = self.fixed or self._fallback("DEFAULT")
+            self._ready = True
 
     @property
     def reads_timestamp(self) -> bool:

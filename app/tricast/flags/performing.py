@@ -211,7 +211,8 @@ def _rebuilt(plan: Plan, flag: Flag, body: dict[str, Any]) -> Flag:
 def _revive(plan: Plan, edit: edits.Revert, body: Any) -> Outcome:
     there = plan.get(edit.key)
     if there is not None:
-        raise _overwritten(plan, there, ("",))
+        why = "it was deleted by that change, and made again since; delete this one first"
+        raise conflict(there, None, (), ("",), why, environment=plan.context.environment)
     made = new_flag({name: value for name, value in body.items() if name != "archived"}, plan.surroundings())
     return _put(plan, replace(made, archived=bool(body["archived"])))
 

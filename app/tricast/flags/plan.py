@@ -15,7 +15,9 @@ from tricast.flags.edits import Context
 from tricast.flags.flag import MAX_RECENT, Flag, Recent
 from tricast.flags.stored import FLAG_KIND, SETTINGS_KIND, Settings, Stored, Touched
 from tricast.flags.telling import Places, Step, Teller
+from tricast.flags.values import written
 
+MAX_PLAN_BYTES: Final = 128 * 1024 * 1024
 MAX_SETTINGS_BYTES: Final = 100_000  # (an event holds them twice)
 
 
@@ -38,6 +40,7 @@ class Plan:
         self._teller = Teller(app, context)
         self._collection = collection
         self._at = at
+        self._bytes = 0  # of drafts
         self._flags: dict[str, Stored | None] = {}
         self._settings: dict[str, Settings] = {}
 
@@ -77,7 +80,7 @@ class Plan:
         touched = self._tell_environments(Step(before, stamped))
         told = dict.fromkeys(touched, Touched(stamped.version, self._at, self.context.actor.subject))
         stored = Stored(stamped.flag, stamped.version, {**stamped.touched, **told})
-        self.drafts.append(self._teller.flag_entry(Step(before, stored), changes, touched))
+        self._draft(self._teller.flag_entry(Step(before, stored), changes, touched))
         self._write(FLAG_KIND, flag.key, stored.document(), before.version if before else 0)
         self._flags[flag.key] = stored
         self.more += before is None
@@ -89,7 +92,7 @@ class Plan:
         self._check_confined(key, set(stored.flag.environments), ("",))
         touched = self._tell_environments(step)
         change = Change("", stored.flag.body(), ABSENT)
-        self.drafts.append(self._teller.flag_entry(step, (change,), touched))
+        self._draft(self._teller.flag_entry(step, (change,), touched))
         self._write(FLAG_KIND, key, None, stored.version)
         self._flags[key] = None
         self.more -= 1
@@ -106,8 +109,8 @@ class Plan:
         paths = tuple(change.path for change in changes)
         after = replace(settings, version=before.version + 1)
         self.told[environment] = len(self.drafts)
-        self.drafts.append(self._teller.settings_event(environment, before, after, paths))
-        self.drafts.append(self._teller.settings_entry(environment, before, after, changes))
+        self._draft(self._teller.settings_event(environment, before, after, paths))
+        self._draft(self._teller.settings_entry(environment, before, after, changes))
         self._write(SETTINGS_KIND, environment, after.body(), before.version)
         self._settings[environment] = after
         return paths
@@ -165,12 +168,24 @@ class Plan:
                         version=step.version, updated_at=self._at, updated_by=self.context.actor.subject
                     )
                 self.told[environment] = len(self.drafts)
-                self.drafts.append(self._teller.flag_event(environment, step, was, now, paths))
+                self._draft(self._teller.flag_event(environment, step, was, now, paths))
                 told.append(environment)
         return told
 
+    def _draft(self, draft: Draft) -> None:
+        """One more. Raises TooLarge: a small change of a large flag is told whole to each environment."""
+        self._bytes += len(draft.body)
+        if self._bytes > MAX_PLAN_BYTES:
+            raise TooLarge(
+                f"what tells of these changes has more than {MAX_PLAN_BYTES} bytes, the limit for changes "
+                "that are made together; divide them"
+            )
+        self.drafts.append(draft)
+
     def _write(self, kind: str, key: str, value: Any, expected: int) -> None:
-        self.writes.append(Write(kind, f"{self.app}/{key}", value, expected))
+        # (as text: it is written in slices then, and ten thousand flags wait in a quarter of the memory)
+        text = None if value is None else orjson.Fragment(written(value))
+        self.writes.append(Write(kind, f"{self.app}/{key}", text, expected))
 
 
 def _check_size(settings: Settings) -> None:

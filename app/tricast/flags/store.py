@@ -17,6 +17,7 @@ from tricast.flags.merging import VersionConflict
 from tricast.flags.performing import Reverts, no_environment, perform
 from tricast.flags.plan import Plan
 from tricast.flags.reverting import changes_at
+from tricast.flags.slices import MANY, keep_for_good, pause
 from tricast.flags.stored import (
     FLAG_KIND,
     SETTINGS_KIND,
@@ -181,7 +182,7 @@ class Flags:
             return sum(environment in stored.flag.environments for stored in self.list(app))
 
         async with self._turns.alone(app):
-            return await self._apps.put(
+            made = await self._apps.put(
                 app,
                 name=name,
                 environments=environments,
@@ -190,6 +191,9 @@ class Flags:
                 at=self._now(),
                 used=used,
             )
+            self._views.forget(app, but=made.environments)
+            self.collection(app).forget(but=made.environments)
+        return made
 
     async def _reverts(self, app: str, edits: Sequence[Edit]) -> Reverts:
         return {
@@ -234,6 +238,8 @@ class Flags:
                 cursors = {name: appended.receipts[index].cursor for name, index in plan.told.items()}
                 names = [(write.kind, write.key.partition("/")[2]) for write in plan.writes]
                 self._views.tell(app, names, cursors)
+            if len(plan.writes) >= MANY:
+                keep_for_good()
         finally:
             self._coming[app] -= max(plan.more, 0)
 
@@ -253,7 +259,7 @@ async def _perform_all(
                 raise _placed(error, places[index]) from None
             raise
         if index % _SLICE == _SLICE - 1:
-            await asyncio.sleep(0)
+            await pause()
     return tuple(outcomes)
 
 

@@ -153,9 +153,11 @@ class Usage:
         """Forget the usage of a flag that was deleted, or where it was taken out of an environment."""
         if self._tallies is None:
             return
-        app, key = document.key.split("/", 1)
         if document.value is None:
             self._fold()  # what waits was counted for this life, not for the flag's next
+        if not self._tallies:
+            return
+        app, key = document.key.split("/", 1)
         remaining = {} if document.value is None else document.value["environments"]
         for place, there in self._tallies.items():
             if place[0] == app and place[1] not in remaining and there.pop(key, None) is not None:

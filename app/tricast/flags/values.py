@@ -104,6 +104,11 @@ def as_json(value: Any, path: str) -> bytes:
     raise refuse(path + pointer(*map(str, names)), detail)
 
 
+def written(value: Any) -> bytes:
+    """`value` as JSON, to be held: in no more memory than it has bytes (orjson's have room for 4,000)"""
+    return bytes(memoryview(orjson.dumps(value)))
+
+
 def rejoined(value: Any, path: str) -> bytes:
     """`as_json` of a value put together from checked ones: all that can be wrong with it is its depth."""
     text = orjson.dumps(value)

@@ -59,6 +59,12 @@ class Views:
         """The environment as of the last change told of."""
         return self._view(app, environment).show(self._mark(app, environment))
 
+    def forget(self, app: str, *, but: Iterable[str]) -> None:
+        """Nobody will ask for environments of `app` other than these."""
+        there = self._views.get(app, {})
+        for environment in there.keys() - set(but):
+            del there[environment]
+
     def brought(self, document: Document) -> None:
         """The tail has brought a document, and its collection has it."""
         app, key = app_and_key(document)

@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from tricast.errors import BadRequest, HeadTooLarge, TooSlow, TricastError
+from tricast.errors import BadRequest, HeadTooLarge, TooSlow, TricastError, Unavailable
 from tricast.server.streams import EventStream, WebSocketStream, tune
 from tricast.transports.direct import EXTENSION, HotPath
 from tricast.transports.http import refusal
@@ -494,6 +494,8 @@ class Handshake:
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket protocol up to the handshake; then a WebSocketStream has the connection."""
 
+    _turned_away = False
+
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.handshake_complete:
@@ -511,6 +513,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             )
             self.transport.write(refusal(problem))
             self.transport.close()
+
+    def send_500_response(self) -> None:
+        """What uvicorn says to a handshake that it has no time for: it stops, or the application failed."""
+        if not (self.initial_response or self.handshake_complete or self._turned_away):
+            self._turned_away = True
+            self.conn.send_response(self.conn.reject(503, ""))
+            self.conn.data_to_send()  # (in its place goes ours)
+            self.transport.write(refusal(Unavailable("the server is stopping, or failed; reconnect")))
 
     def hand_over(self, subprotocol: str | None) -> WebSocketStream:
         transport, conn = self.transport, self.conn

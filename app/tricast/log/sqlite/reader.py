@@ -20,6 +20,7 @@ from tricast.pattern import SYSTEM_APP, Pattern
 
 CONNECTIONS = 2
 PAGE_BYTES = 4 * 1024 * 1024
+_DOCUMENTS = "SELECT kind, key, version, value FROM documents WHERE kind = ?"
 # (the shelf as SQLite's planner wants it for a partial index: as text in the statement)
 _AUDIT = f" INDEXED BY events_audit WHERE shelf = '{AUDIT_SHELF}' AND"
 
@@ -132,14 +133,16 @@ class Reader:
         return [Held(*row) for row in rows]
 
     async def documents(self, kind: str, key: str | None) -> list[Document]:
-        where, values = "kind = ?", [kind]
         if key is not None:
-            where, values = "kind = ? AND key = ?", [kind, key]
-        return documents_of(
-            await self._all(
-                f"SELECT kind, key, version, value FROM documents WHERE {where} ORDER BY key", values
-            )
-        )
+            return documents_of(await self._all(f"{_DOCUMENTS} AND key = ?", (kind, key)))
+        # (each answer has at most about `PAGE_BYTES`)
+        found = documents_of(await self._all(f"{_DOCUMENTS} ORDER BY key", (kind,)))
+        last = found
+        while last:
+            rows = await self._all(f"{_DOCUMENTS} AND key > ? ORDER BY key", (kind, last[-1].key))
+            last = documents_of(rows)
+            found += last
+        return found
 
     async def _all(self, sql: str, values: Iterable[Any]) -> Sequence[sqlite3.Row]:
         try:

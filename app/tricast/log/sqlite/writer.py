@@ -64,20 +64,23 @@ class Writer:
 
     def _run(self, committer: Committer, closed: Callable[[], None]) -> None:
         try:
-            going = True
-            while going:
-                items = self._take()
-                tickets = [item for item in items if isinstance(item, Ticket)]
-                if tickets:
-                    self._commit(committer, tickets)
-                for item in items:
-                    if isinstance(item, _Task):
-                        self._perform(item)
-                committer.checkpoint_if_due()
-                going = items[-1] is not None
+            while self._turn(committer):
+                pass  # (nothing is held here: the next append may be long in coming)
             committer.close()
         finally:
             closed()
+
+    def _turn(self, committer: Committer) -> bool:
+        """Do what waits, or comes next; whether to go on."""
+        items = self._take()
+        tickets = [item for item in items if isinstance(item, Ticket)]
+        if tickets:
+            self._commit(committer, tickets)
+        for item in items:
+            if isinstance(item, _Task):
+                self._perform(item)
+        committer.checkpoint_if_due()
+        return items[-1] is not None
 
     def _take(self) -> list[Ticket | _Task | None]:
         """All that waits, up to one commit's worth; nothing comes after None."""
