@@ -20,7 +20,7 @@ BENCH_PACKAGES := libnginx-mod-nchan libc6-dev
 .PHONY: help
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(VENV)/.test ## .venv with tricast (editable) and everything that the tests need
@@ -31,7 +31,7 @@ run: $(VENV)/.run ## a server at http://127.0.0.1:8080, open, on loopback (PORT=
 
 .PHONY: test
 test: $(VENV)/.test services lint ## lint, types, import rules and the whole test suite (ARGS='-k cursor')
-	@$(call pytest,-n $(JOBS) --dist worksteal -m 'not alone')
+	@$(call pytest,-n $(JOBS) --dist worksteal -m 'not alone and not scenario')
 	@$(call pytest,-m alone)
 
 # $(call pytest,OPTIONS): run the tests; that ARGS selects none of this half (exit code 5) is no failure.
@@ -55,6 +55,10 @@ bench: $(VENV)/.test bench-services ## measure against nchan and a floor (a tabl
 format: $(VENV)/.test ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+.PHONY: scenarios
+scenarios: $(VENV)/.test ## both clients through a proxy that fails in all ways (being built: not in `make test` yet)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m scenario $(ARGS)
 
 .PHONY: docs
 docs: $(VENV)/.run ## write the settings table into docs/configuration.md

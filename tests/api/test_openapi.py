@@ -66,6 +66,9 @@ def test_the_pages_files_are_served_or_not_found(served: Served, openapi: Docume
             if path != "../pyproject.toml":  # (which the client makes another path of)
                 openapi.check_answer("get", "/static/{path}", answer)
         assert client.post("/static/index.html").status_code == 405
+        module = client.get("/client/index.js")
+        assert module.status_code == 200
+        assert module.headers["content-type"].startswith("text/javascript")
 
 
 @pytest.mark.parametrize(

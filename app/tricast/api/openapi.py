@@ -265,7 +265,8 @@ def _service() -> Schema:
             "What this is; to browsers, a page",
             {"application/json": {"schema": ref("Index")}, "text/html": {"schema": {"type": "string"}}},
         ),
-        "/static/{path}": _static(),
+        "/static/{path}": _static("The pages' files"),
+        "/client/{path}": _static("The JavaScript client's modules"),
         "/healthz": get("Does the process answer?", {"application/json": {"schema": ref("Healthy")}}),
         "/readyz": get(
             "Do the log and the fan-out work?", {"application/json": {"schema": ref("Ready")}}, 503, 507
@@ -282,12 +283,12 @@ def _service() -> Schema:
     }
 
 
-def _static() -> Schema:
+def _static(summary: str) -> Schema:
     path = {"name": "path", "in": "path", "required": True, "schema": {"type": "string"}}
     return {
         "get": {
             "tags": ["service"],
-            "summary": "The pages' files",
+            "summary": summary,
             "security": [],
             "parameters": [path],
             "responses": {

@@ -89,6 +89,15 @@ class Revert:
 
 
 @dataclass(frozen=True, slots=True)
+class RevertSettings:
+    """The same of an entry that tells of an environment's `$evaluators`, `metadata` and `$schema`."""
+
+    environment: str
+    change: str
+    force: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Define:
     """Make a flag in one environment what a flagd definition (checked) says; made if there is none."""
 
@@ -120,7 +129,20 @@ class Configure:
     replace: bool = False
 
 
-Edit = Create | Patch | Archive | Restore | Delete | Copy | Toggle | Revert | Define | Withdraw | Configure
+Edit = (
+    Create
+    | Patch
+    | Archive
+    | Restore
+    | Delete
+    | Copy
+    | Toggle
+    | Revert
+    | RevertSettings
+    | Define
+    | Withdraw
+    | Configure
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,21 @@ def conflict(
     return VersionConflict(detail, field="version", members=members)
 
 
+def overwritten(what: str, version: int, places: Sequence[str]) -> VersionConflict:
+    """The refusal to undo what was changed again since; `what` is it that is no flag."""
+    return VersionConflict(
+        f"{what} is at version {version}: {changed_again(places)}",
+        field="version",
+        members={"version": version, "collisions": list(places)},
+    )
+
+
+def changed_again(places: Sequence[str]) -> str:
+    """Why something isn't undone, and what to do."""
+    where = ", ".join(place or "all of it" for place in places[:5])
+    return f"changed again since that entry: {where}; 'force': true overwrites it"
+
+
 def _seen(change: Recent, environment: str | None) -> Recent | None:
     """What one who may see one environment alone is told of a change (None: nothing)."""
     if environment is None:

@@ -15,9 +15,10 @@ from tricast.flags.differences import patched_places, same
 from tricast.flags.edits import Edit
 from tricast.flags.evaluators import check_evaluators, check_unused
 from tricast.flags.flag import Flag
-from tricast.flags.merging import check_version, conflict
+from tricast.flags.merging import changed_again, check_version, conflict, overwritten
 from tricast.flags.plan import Plan
 from tricast.flags.stored import Merged, Outcome, Stored
+from tricast.flags.targeting import check_evaluators as check_rules
 from tricast.flags.values import as_json
 
 _T = TypeVar("_T")
@@ -44,6 +45,8 @@ def perform(plan: Plan, edit: Edit, reverts: Reverts) -> Outcome:
             return _toggle(plan, edit)
         case edits.Revert():
             return _revert(plan, edit, reverts[edit.change])
+        case edits.RevertSettings():
+            return _revert_settings(plan, edit, reverts[edit.change])
         case edits.Define():
             return _define(plan, edit)
         case edits.Withdraw():
@@ -217,9 +220,28 @@ def _revive(plan: Plan, edit: edits.Revert, body: Any) -> Outcome:
     return _put(plan, replace(made, archived=bool(body["archived"])))
 
 
+def _revert_settings(plan: Plan, edit: edits.RevertSettings, changes: Sequence[Change]) -> Outcome:
+    if edit.environment not in plan.environments:
+        raise no_environment(plan.app, edit.environment, plan.environments)
+    before = plan.settings(edit.environment)
+    undone = undo(before.body(), changes, force=edit.force)
+    if undone.collisions and not edit.force:
+        raise overwritten(f"the settings of {edit.environment!r}", before.version, undone.collisions)
+    body = undone.value
+    try:
+        check_rules(body["evaluators"])
+    except BadRequest as error:
+        raise Conflict(
+            f"without that change $evaluators can't be: {error.detail}", field=error.field
+        ) from None
+    gone = before.evaluators.keys() - body["evaluators"].keys()
+    if gone:
+        check_unused(plan, edit.environment, gone)
+    return Outcome(edit.environment, None, None, plan.configure(edit.environment, replace(before, **body)))
+
+
 def _overwritten(plan: Plan, stored: Stored, places: tuple[str, ...]) -> Conflict:
-    where = ", ".join(place or "all of it" for place in places[:5])
-    why = f"changed again since that entry: {where}; 'force': true overwrites it"
+    why = changed_again(places)
     return conflict(stored, None, (), places, why, environment=plan.context.environment)
 
 

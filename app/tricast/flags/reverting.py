@@ -1,4 +1,4 @@
-"""What an audit entry tells of a flag, to be taken back."""
+"""What an audit entry tells of a document, to be taken back."""
 
 from __future__ import annotations
 
@@ -6,27 +6,46 @@ import re
 from typing import Any
 
 from tricast import BadRequest, Change, Hub, NotFound
-from tricast.flags.stored import FLAG_KIND
 
 _CURSOR = re.compile(r"[a-z0-9]{1,32}-([0-9]{1,18})")
 
 
-async def changes_at(hub: Hub, app: str, key: str, cursor: str) -> tuple[Change, ...]:
-    """The changes that the entry at `cursor` of the audit trail tells of, if it is about that flag.
+async def entry_at(hub: Hub, app: str | None, cursor: str) -> dict[str, Any]:
+    """The entry at `cursor` of the audit trail of an app (None: of all there is).
 
     Raises BadRequest where `cursor` is none, NotFound where no such entry is kept.
     """
     data = await _entry(hub, app, cursor)
-    if data is None or data.get("kind") != FLAG_KIND or data.get("key") != key:
-        raise NotFound(
-            f"there is no entry {cursor!r} about the flag {key!r} in the audit trail of {app!r}; "
-            "GET /v1/audit lists those there are",
-            field="change",
-        )
-    return tuple(Change.of_json(change) for change in data["changes"])
+    if data is None:
+        raise _no_entry(app, cursor, "")
+    return data
 
 
-async def _entry(hub: Hub, app: str, cursor: str) -> dict[str, Any] | None:
+async def changes_at(hub: Hub, app: str, about: tuple[str, str], cursor: str) -> tuple[Change, ...]:
+    """The changes that the entry at `cursor` tells of, if it is `about` the document of that kind and key.
+
+    Raises BadRequest where `cursor` is none, NotFound where no such entry is kept.
+    """
+    data, (kind, key) = await _entry(hub, app, cursor), about
+    if data is None or data.get("kind") != kind or data.get("key") != key:
+        raise _no_entry(app, cursor, f" about the {kind} {key!r}")
+    return changes_in(data)
+
+
+def changes_in(entry: dict[str, Any]) -> tuple[Change, ...]:
+    """The changes that an entry tells of."""
+    return tuple(Change.of_json(change) for change in entry["changes"])
+
+
+def _no_entry(app: str | None, cursor: str, about: str) -> NotFound:
+    whose = "" if app is None else f" of {app!r}"
+    return NotFound(
+        f"there is no entry {cursor!r}{about} in the audit trail{whose}; GET /v1/audit lists those there are",
+        field="change",
+    )
+
+
+async def _entry(hub: Hub, app: str | None, cursor: str) -> dict[str, Any] | None:
     found = _CURSOR.fullmatch(cursor)
     if found is None:
         raise BadRequest(
@@ -36,7 +55,8 @@ async def _entry(hub: Hub, app: str, cursor: str) -> dict[str, Any] | None:
     if not 0 < offset <= bounds.head or bounds.cursor(offset) != cursor:
         return None
     before = bounds.cursor(offset + 1) if offset < bounds.head else None
-    past = await hub.history(before, f"tricast/audit/{app}", limit=1)
+    topics = ("tricast/audit", "tricast/audit/*") if app is None else (f"tricast/audit/{app}",)
+    past = await hub.history(before, topics, limit=1)
     if not past.events or past.events[0].offset != offset:
         return None
     data = past.events[0].data

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tricast import Conflict, Hub, TooLarge, TricastError, rfc3339
+from tricast import Change, Conflict, Hub, TooLarge, TricastError, rfc3339
 from tricast.flags import edits as kinds
 from tricast.flags.apps import App, Apps, check_app
 from tricast.flags.collection import Collection, Collections
@@ -196,11 +196,17 @@ class Flags:
         return made
 
     async def _reverts(self, app: str, edits: Sequence[Edit]) -> Reverts:
-        return {
-            edit.change: await changes_at(self._hub, app, edit.key, edit.change)
-            for edit in edits
-            if isinstance(edit, kinds.Revert)
-        }
+        found: dict[str, Sequence[Change]] = {}
+        for edit in edits:
+            match edit:
+                case kinds.Revert():
+                    about = FLAG_KIND, edit.key
+                case kinds.RevertSettings():
+                    about = SETTINGS_KIND, edit.environment
+                case _:
+                    continue
+            found[edit.change] = await changes_at(self._hub, app, about, edit.change)
+        return found
 
     def _check_room(self, app: str, more: int) -> None:
         if more > 0 and len(self.collection(app)) + self._coming[app] + more > self._max_flags:

@@ -91,6 +91,7 @@ class Service:
                 *metrics_routes(self.door),
                 *document_routes(package_version(), paths=FLAGS_PATHS, schemas=FLAGS_SCHEMAS),
                 Mount("/static", StaticFiles(directory=static_folder())),
+                Mount("/client", StaticFiles(directory=static_folder() / "client")),
             ],
             exception_handlers={HTTPException: _http_problem, Exception: _failure},
             lifespan=self._lifespan,

@@ -12,6 +12,7 @@ from tricast.flags.api.editing import editing_routes
 from tricast.flags.api.files import file_routes
 from tricast.flags.api.ofrep import StreamToken, ofrep_routes
 from tricast.flags.api.reading import reading_routes
+from tricast.flags.api.revert import revert_routes
 from tricast.flags.api.sync import sync_routes
 from tricast.flags.api.usage import usage_routes
 from tricast.flags.store import Flags
@@ -42,6 +43,7 @@ def flags_routes(
         *file_routes(api, hub, flags),
         *usage_routes(api, flags, usage),
         *editing_routes(api, flags),
+        *revert_routes(api, hub, flags),
         *reading_routes(api, hub, flags, is_stale),
         *sync_routes(api, flags),
         *ofrep_routes(

@@ -7,9 +7,17 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tricast import Api, Ask, Forbidden, json_answer
+from tricast import Api, Ask, json_answer
 from tricast.flags.api.bodies import AppBody
-from tricast.flags.api.reach import READ, WRITE, app_of, check_reason, context_of, version_of
+from tricast.flags.api.reach import (
+    READ,
+    WRITE,
+    app_of,
+    check_reason,
+    context_of,
+    need_all_environments,
+    version_of,
+)
 from tricast.flags.apps import App
 from tricast.flags.store import Flags
 
@@ -45,11 +53,7 @@ class _Apps:
         ask.need(WRITE)
         ask.query()
         app = app_of(ask, ask.path("app"))
-        if ask.grant.environment is not None:
-            raise Forbidden(
-                f"{ask.grant.subject!r} belongs to one environment, and this is about all of an app's",
-                field="environment",
-            )
+        need_all_environments(ask)
         before = self._flags.app(app)
         is_new = before.version == 0 and "if-match" not in ask.request.headers
         version = 0 if is_new else version_of(ask)

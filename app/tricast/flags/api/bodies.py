@@ -50,11 +50,16 @@ class CopyBody(ReasonBody):
     target: Environment = Field(alias="to")
 
 
-class RevertBody(ReasonBody):
+class ForceBody(ReasonBody):
+    """Whether to undo a change over what was changed again since."""
+
+    force: bool = False
+
+
+class RevertBody(ForceBody):
     """Which change to undo, and whether over what was changed again since."""
 
     change: Change
-    force: bool = False
 
 
 class AppBody(ReasonBody):

@@ -49,7 +49,7 @@ class _Editing:
         if not isinstance(key, str):
             raise BadRequest("key: a flag needs one, a text of 1 to 200 characters", field="key")
         outcome = await self._apply(ask, app, edits.Create(key, value), reason)
-        answer = _answer(ask, outcome, 201)
+        answer = flag_answer(ask, outcome, 201)
         answer.headers["location"] = f"/v1/flags/{quote(key)}?app={quote(app, safe='')}"
         return answer
 
@@ -63,7 +63,7 @@ class _Editing:
             )
         value, reason = await _object(ask)
         edit = edits.Patch(ask.path("key"), value, version)
-        return _answer(ask, await self._apply(ask, app, edit, reason))
+        return flag_answer(ask, await self._apply(ask, app, edit, reason))
 
     async def delete(self, ask: Ask) -> Response:
         ask.need(WRITE)
@@ -85,13 +85,13 @@ class _Editing:
         app, version = _begin(ask), version_of(ask)
         body = await ask.read(CopyBody)
         edit = edits.Copy(ask.path("key"), body.source, body.target, version)
-        return _answer(ask, await self._apply(ask, app, edit, body.reason))
+        return flag_answer(ask, await self._apply(ask, app, edit, body.reason))
 
     async def toggle(self, ask: Ask) -> Response:
         app, version = _begin(ask), version_of(ask)
         body = await ask.read(ToggleBody)
         edit = edits.Toggle(ask.path("key"), body.environment, body.state, version)
-        return _answer(ask, await self._apply(ask, app, edit, body.reason))
+        return flag_answer(ask, await self._apply(ask, app, edit, body.reason))
 
     async def revert(self, ask: Ask) -> Response:
         app = _begin(ask)
@@ -99,10 +99,7 @@ class _Editing:
         version = version_of(ask) if "if-match" in ask.request.headers else None
         body = await ask.read(RevertBody)
         edit = edits.Revert(ask.path("key"), body.change, body.force, version)
-        outcome = await self._apply(ask, app, edit, body.reason)
-        if outcome.stored is None:
-            return Response(status_code=204, headers={"cache-control": "no-store"})
-        return _answer(ask, outcome)
+        return reverted_answer(ask, await self._apply(ask, app, edit, body.reason))
 
     async def batch(self, ask: Ask) -> Response:
         ask.need(WRITE)
@@ -123,7 +120,7 @@ class _Editing:
     async def _simply(self, ask: Ask, kind: Callable[[str, int | None], Edit]) -> Response:
         app, version = _begin(ask), version_of(ask)
         body = await ask.read(ReasonBody) if has_body(ask) else ReasonBody()
-        return _answer(ask, await self._apply(ask, app, kind(ask.path("key"), version), body.reason))
+        return flag_answer(ask, await self._apply(ask, app, kind(ask.path("key"), version), body.reason))
 
     async def _apply(self, ask: Ask, app: str, edit: Edit, reason: Any) -> Outcome:
         context = context_of(ask, check_reason(reason))
@@ -160,7 +157,15 @@ def _told(ask: Ask, outcome: Outcome) -> dict[str, Any]:
     return told
 
 
-def _answer(ask: Ask, outcome: Outcome, status: int = 200) -> Response:
+def reverted_answer(ask: Ask, outcome: Outcome) -> Response:
+    """The flag as it is again; nothing, where that it was made was undone."""
+    if outcome.stored is None:
+        return Response(status_code=204, headers={"cache-control": "no-store"})
+    return flag_answer(ask, outcome)
+
+
+def flag_answer(ask: Ask, outcome: Outcome, status: int = 200) -> Response:
+    """The flag as the caller may see it, and what changed."""
     told = _told(ask, outcome)
     answer = {**(told["flag"] or {}), "changed": outcome.changed}
     if "merged" in told:

@@ -158,6 +158,20 @@ _REVERT = _operation(
     description="By the `id` of its entry in `/v1/audit`; 409 where a value was changed again since, but for "
     "`force`.",
 )
+_REVERT_ANY = _operation(
+    "revert",
+    "Undo one change of a flag, an app, or an environment's settings",
+    {
+        "200": _answer("Reverted", "Durable: what it is about, as it is now.", _ETAG),
+        "204": {"description": "Undone was that a flag was made: it is gone."},
+        "404": _refused(404),
+        "409": _CONFLICT,
+    },
+    [_path("change", "The `id` of an entry of `/v1/audit`."), _APP],
+    body=_body("ForceBody", required=False),
+    description="409 where a value was changed again since, but for `force`, and for keys, tokens and "
+    "subjects: a key that was revoked stays so. `app` need not be given.",
+)
 _FILE: Schema = {
     "application/json": {"schema": ref("FlagdFile")},
     "application/yaml": {"schema": {"type": "string"}},
@@ -299,6 +313,7 @@ FLAGS_PATHS: Schema = {
     f"{_FLAG}/copy": {"post": _edit("copyFlag", "Copy from environment to environment", _body("CopyBody"))},
     f"{_FLAG}/toggle": {"post": _edit("toggleFlag", "Switch a flag on or off", _body("ToggleBody"))},
     f"{_FLAG}/revert": {"post": _REVERT},
+    "/v1/audit/{change}/revert": {"post": _REVERT_ANY},
     f"{_FLAG}/usage": {"get": _USAGE},
     "/v1/flags/batch": {"post": _BATCH},
     "/v1/flags/import": {"post": _IMPORT},

@@ -43,6 +43,15 @@ def _one(ask: Ask, name: str, granted: str | None, asked: str | None) -> str | N
     return granted if asked is None else asked
 
 
+def need_all_environments(ask: Ask) -> None:
+    """Raises Forbidden for credentials that belong to one environment."""
+    if ask.grant.environment is not None:
+        raise Forbidden(
+            f"{ask.grant.subject!r} belongs to one environment, and this is about all of an app's",
+            field="environment",
+        )
+
+
 def context_of(ask: Ask, reason: str | None) -> Context:
     """Who edits, why, and in which request."""
     return Context(ask.actor, reason, ask.request_id, ask.grant.environment)

@@ -10,6 +10,7 @@ from tricast.flags.api.bodies import (
     AppBody,
     BatchBody,
     CopyBody,
+    ForceBody,
     ReasonBody,
     RevertBody,
     ToggleBody,
@@ -109,7 +110,7 @@ _APP: Schema = {
 
 
 def _schemas() -> Schema:
-    models = (AppBody, BatchBody, CopyBody, ReasonBody, RevertBody, ToggleBody)
+    models = (AppBody, BatchBody, CopyBody, ForceBody, ReasonBody, RevertBody, ToggleBody)
     made = models_json_schema([(model, "validation") for model in models], ref_template=f"{PREFIX}{{model}}")[
         1
     ]
@@ -129,6 +130,18 @@ FLAGS_SCHEMAS: Schema = {
             closed({**_SEEN, **_OUTCOME}, optional=(*_SEEN_OPTIONAL, "merged")),
         ],
     },
+    "SettingsEdited": closed(
+        {
+            "app": TEXT,
+            "environment": TEXT,
+            "settings": closed({"schema": TEXT_OR_NULL, "metadata": ANY_OBJECT, "evaluators": ANY_OBJECT}),
+            "version": COUNT,
+            "changed": _PATHS,
+        },
+        "What a flagd file of an environment says besides its flags, as it is now.",
+    ),
+    "AppEdited": closed({**_APP, "changed": _PATHS}, "An app as it is now."),
+    "Reverted": {"anyOf": [ref("FlagEdited"), ref("SettingsEdited"), ref("AppEdited")]},
     "FlagCreate": closed(
         {
             "key": _ABOUT["key"],

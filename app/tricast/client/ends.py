@@ -1,0 +1,56 @@
+"""Why a connection is over, as far as it matters to what is done next.
+
+Ended
+├── Refused          the server said no, and will say so again
+└── Dropped          it is gone, or isn't to be had yet: come back
+    ├── Unreachable  nobody answered at all; that is not the transport's fault
+    └── NoHello      it opened, but nothing of the server's came through
+"""
+
+from __future__ import annotations
+
+from tricast.errors import TricastError
+
+
+class Ended(Exception):
+    """A connection is over; the message says why."""
+
+
+class Refused(Ended):
+    """The server said no; `error` is what it said."""
+
+    def __init__(self, error: TricastError) -> None:
+        super().__init__(error.detail)
+        self.error = error
+
+
+class Dropped(Ended):
+    """`after_s`: when to come back, exactly, if that was said. `at_least_s`: not before.
+
+    `is_ours`: the server itself ended it, so the transport gets through.
+    """
+
+    def __init__(
+        self,
+        why: str,
+        *,
+        after_s: float | None = None,
+        at_least_s: float = 0.0,
+        is_ours: bool = False,
+    ) -> None:
+        super().__init__(why)
+        self.after_s = after_s
+        self.at_least_s = at_least_s
+        self.is_ours = is_ours
+
+
+class Unreachable(Dropped):
+    """`no_network`: not even the way there is known."""
+
+    def __init__(self, why: str, *, no_network: bool = False) -> None:
+        super().__init__(why)
+        self.no_network = no_network
+
+
+class NoHello(Dropped):
+    """Something holds back what the server says, as a buffering proxy does."""

@@ -1,0 +1,1 @@
+"""How a connection looks on each transport: one small class each, behind one Protocol."""

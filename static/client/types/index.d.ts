@@ -1,0 +1,9 @@
+import type { Options, Tricast } from './shapes.js';
+/** @import {Options, Tricast} from './shapes.js' */
+export { TricastError } from './errors.js';
+/**
+ * A client, which connects as soon as there are topics.
+ * @param {Options} [options]
+ * @returns {Tricast}
+ */
+export declare const connect: (options?: Options) => Tricast;
