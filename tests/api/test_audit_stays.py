@@ -27,11 +27,12 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def test_the_trail_has_one_route_and_that_only_reads() -> None:
+def test_the_trail_has_one_route_that_reads_and_one_that_adds_a_change() -> None:
     routes = Service(Settings(log="memory:", dev=True)).routes
     found = [route for route in routes if isinstance(route, Route) and "audit" in route.path]
     assert [(route.path, route.methods) for route in found] == [
         ("/v1/audit", {"GET", "HEAD", "OPTIONS"}),
+        ("/v1/audit/{change}/revert", {"POST", "OPTIONS"}),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from tests.clients.faultproxy import FaultProxy, proxying
@@ -12,6 +13,13 @@ from tests.harness.server import Installation
 from tricast.client import TransportName
 from tricast.client.options import TRANSPORTS
 from tricast.hub.options import HubOptions
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The client is being built: its tests are run by `make scenarios`."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.scenario)
 
 
 @pytest.fixture

@@ -312,6 +312,24 @@ def test_if_too_much_is_held_the_first_connection_is_given_up_and_nothing_is_los
     assert play.given == [21, 22, 23]
 
 
+def test_a_better_transport_is_not_tried_with_topics_that_the_first_does_not_have() -> None:
+    play = on_sse("demo/a")
+    old = play.last.link
+    wait_beating(play, 299)
+    play.want("demo/a", "demo/b")
+    play.end()  # the second connection failed, and the next attempt is up to a second away
+    opened = play.last.link
+    play.wait(0.9)
+    assert play.last.link == opened
+    play.event(400, link=old)
+    play.wait(0.2)
+    assert (play.last.transport, play.last.topics) == ("sse", ("demo/a", "demo/b"))
+    play.hello("e-400")
+    play.say("live", "e-400")
+    wait_beating(play, 5)
+    assert play.last.transport == "websocket"
+
+
 def test_a_topic_that_is_refused_on_a_second_connection_leaves_the_first_alone() -> None:
     play = on_sse("demo/a")
     play.want("demo/a", "secret/b")

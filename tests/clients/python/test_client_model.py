@@ -175,7 +175,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=20000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(st.lists(STEPS, min_size=10, max_size=60), st.integers(1, 4), st.sampled_from(CHOICES))
 def test_whatever_happens_nothing_is_missing_and_nothing_is_doubled(
     steps: list[tuple[object, ...]], held: int, transports: tuple[TransportName, ...]
