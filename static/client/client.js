@@ -12,9 +12,9 @@ import { Tabs } from './tabs.js';
 import { Tokens } from './tokens.js';
 import { newId } from './wire.js';
 
-/** @import {Envelope, IterateOptions, Options, PublishOptions, Setup, Told, TokenSource, Tricast} from './shapes.js' */
+/** @import {Envelope, Hooks, IterateOptions, Options, PublishOptions, Setup, Told, TokenSource, Tricast} from './shapes.js' */
 
-const closed = (/** @type {unknown} */ _) => {};
+const ignore = () => {};
 
 /**
  * @typedef {object} Entry
@@ -28,6 +28,7 @@ const closed = (/** @type {unknown} */ _) => {};
 export class Client {
   /** @type {Setup} */
   #setup;
+  #over = new AbortController();
   #connection;
   #tabs;
   #joined = Promise.resolve();
@@ -42,12 +43,18 @@ export class Client {
   /** @param {Options} options */
   constructor({ url, token, topics, cursor = 'latest', transports, share = true, ...given }) {
     const runtime = runtimeOf(given);
-    const base = attempt(() => new URL(url ?? '/', /** @type {any} */ (globalThis).location?.href).href);
-    if (!base) throw new TricastError('bad-request', `url '${url}' must be one such as 'https://hub.example'`, { field: 'url' });
+    const at = attempt(() => new URL(url ?? '/', /** @type {any} */ (globalThis).location?.href));
+    if (!at?.protocol.startsWith('http')) {
+      throw new TricastError('bad-request', `url '${url}' must be one such as 'https://hub.example'`, { field: 'url' });
+    }
+    const base = (at.origin + at.pathname).replace(/\/+$/, '');
     const tokens = new Tokens(runtime, token);
-    const fallback = new Fallback(transports, runtime, base);
-    this.#setup = { runtime, base: base.replace(/\/+$/, ''), tokens, fallback, start: cursor, client: newId() };
-    this.#connection = new Connection(this.#setup, {
+    const fallback = new Fallback(transports, runtime, at.origin);
+    const tell = (/** @type {TricastError} */ error) => this.#listeners.emit('error', error);
+    const over = this.#over.signal;
+    this.#setup = { runtime, base, tokens, fallback, client: newId(), over, closing: new Set(), tell };
+    /** @type {Hooks} */
+    const hooks = {
       event: (event) => this.#give(event),
       reset: (reset) => {
         this.#tabs?.reset(reset);
@@ -60,10 +67,11 @@ export class Client {
       refused: (topics, error) => this.#refused(topics, error),
       status: () => this.#status(),
       moved: () => this.#tabs?.moved(),
-    });
+    };
+    this.#connection = new Connection(this.#setup, hooks, cursor);
     if (share && runtime.locks && runtime.BroadcastChannel) {
       this.#tabs = new Tabs(this.#setup, this.#connection);
-      this.#joined = this.#tabs.join(share).catch(closed); // (without a token: alone)
+      this.#joined = this.#tabs.join(share).catch(ignore); // (without a token: alone)
     }
     if (topics) this.subscribe(topics);
   }
@@ -83,6 +91,9 @@ export class Client {
   get error() {
     return this.#connection.error;
   }
+  get retryAt() {
+    return this.#connection.retryAt;
+  }
   get counts() {
     return this.#connection.counts;
   }
@@ -93,14 +104,16 @@ export class Client {
   }
 
   /** @param {string | string[]} topics @param {(event: Envelope) => void} [give] @param {(error?: Error) => void} [end] */
-  subscribe(topics, give = closed, end) {
+  subscribe(topics, give = ignore, end) {
     const list = [topics].flat();
     const entry = { list, matches: matcher(list), give, end };
     const connection = this.#connection;
     const joined = this.#joined;
-    this.#subscriptions.add(entry);
-    this.#patterns.change(list, 1);
-    this.#want();
+    if (!this.#over.signal.aborted) {
+      this.#subscriptions.add(entry);
+      this.#patterns.change(list, 1);
+      this.#want();
+    }
     return {
       get ready() {
         return joined.then(() => connection.granted(list));
@@ -113,6 +126,7 @@ export class Client {
   events(topics, options = {}) {
     const { push, end, reader } = buffered(options, () => subscription.unsubscribe());
     const subscription = this.subscribe(topics, push, end);
+    if (this.#over.signal.aborted) end();
     return reader;
   }
 
@@ -143,7 +157,11 @@ export class Client {
   }
 
   close() {
+    if (this.#over.signal.aborted) return;
     for (const presence of this.#presences.values()) presence.close();
+    const reason = new TricastError('closed', 'the client was closed');
+    this.#over.abort(reason);
+    for (const end of this.#setup.closing) end(reason);
     this.#connection.close();
     this.#tabs?.close();
     this.#listeners.clear();
@@ -168,7 +186,7 @@ export class Client {
       this.#drop(entry);
       entry.end?.(error);
     }
-    if (mine.length) this.#listeners.emit('error', error);
+    if (mine.length || !topics.length) this.#listeners.emit('error', error);
   }
 
   /** @param {Envelope} event */
@@ -177,7 +195,9 @@ export class Client {
     this.#tabs?.give(event);
     if (!this.#patterns.matches(topic)) return; // (another tab's, or nobody's any more)
     this.#listeners.emit('event', event);
-    for (const { matches, give } of this.#subscriptions) if (matches(topic)) guarded(give, event);
+    for (const entry of [...this.#subscriptions]) {
+      if (entry.matches(topic) && this.#subscriptions.has(entry)) guarded(entry.give, event);
+    }
   }
 
   #status() {

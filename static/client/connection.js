@@ -1,58 +1,65 @@
 import { Backoff } from './backoff.js';
 import { TricastError, asError } from './errors.js';
+import { Handover } from './handover.js';
 import { Line } from './line.js';
+import { Position } from './position.js';
+import { Renewal } from './renewal.js';
 import { Timers } from './runtime.js';
-import { offsetOf } from './wire.js';
+import { Wanted } from './wanted.js';
 
 /** @import {Counts, Envelope, Hello, Hooks, Reset, Setup, State, TokenSource, Transport} from './shapes.js' */
 
-/**
- * Stays connected: resumes at its cursor, falls back, comes back, hands over. It has one line; while it hands over,
- * `next` starts beside it from the cursor, and takes over when it is live.
- */
+/** Stays connected: resumes at its cursor, falls back, comes back, hands over. */
 export class Connection {
   #setup;
   #hooks;
   #timers;
   #backoff;
+  #position;
+  #wanted = new Wanted();
   /** @type {Line | undefined} */
   #line;
-  /** @type {Line | undefined} */
-  #next;
+  #handover = new Handover();
+  #renewal;
   /** The opening that waits for a token. @type {object | undefined} */
   #opening;
-  #wanted = new Set(/** @type {string[]} */ ([]));
-  #presence = false;
-  /** Topics that the server has granted. @type {Set<string>} */
-  #granted = new Set();
-  /** @type {{topics: string[], resolve: () => void, reject: (error: TricastError) => void}[]} */
-  #waiting = [];
   #isSyncing = false;
   /** The token was refused, since the last hello. */
   #isRefused = false;
   #isOffline = false;
   #aliveAt = 0;
-  /** @type {Transport[]} */
+  /** Those that are still to be tried in this round. @type {Transport[]} */
   #better = [];
   /** @type {State} */
   state = 'connecting';
   /** @type {Transport | undefined} */
   transport;
-  /** @type {string | undefined} */
-  cursor;
+  /** When the next attempt is made, in ms since 1970, while one waits for it. @type {number | undefined} */
+  retryAt;
   /** @type {TricastError | undefined} */
   error;
   /** @type {Counts} */
   counts = { events: 0, duplicates: 0, reconnects: 0, resets: 0, bytes: 0 };
 
-  /** @param {Setup} setup @param {Hooks} hooks */
-  constructor(setup, hooks) {
+  /** @param {Setup} setup @param {Hooks} hooks @param {string} start */
+  constructor(setup, hooks, start) {
     this.#setup = setup;
     this.#hooks = hooks;
     this.#timers = new Timers(setup.runtime);
     this.#backoff = new Backoff(setup.runtime.random);
+    this.#position = new Position(start);
+    this.#renewal = new Renewal(
+      setup,
+      this.#timers,
+      () => this.#line,
+      () => this.#handOver(),
+    );
     setup.runtime.events?.addEventListener('online', this.#online);
     setup.runtime.events?.addEventListener('offline', this.#offline);
+  }
+
+  get cursor() {
+    return this.#position.cursor;
   }
 
   get latency() {
@@ -70,98 +77,102 @@ export class Connection {
     return line?.takesCommands ? (/** @type {object} */ body) => line.command(body) : undefined;
   }
 
-  /** @param {string[]} topics @param {boolean} presence */
+  get #isOver() {
+    return this.state === 'failed' || this.state === 'closed';
+  }
+
+  /** @param {Iterable<string>} topics @param {boolean} presence */
   want(topics, presence) {
-    this.#wanted = new Set(topics);
-    this.#presence = presence;
-    for (const topic of this.#granted) if (!this.#wanted.has(topic)) this.#granted.delete(topic);
+    this.#wanted.set(topics, presence);
     if (!this.#isSyncing) queueMicrotask(() => this.#sync());
     this.#isSyncing = true;
   }
 
   /** Done when they are in force, or nobody wants them any more. @param {string[]} topics @returns {Promise<void>} */
-  granted(topics) {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ topics, resolve, reject });
-      this.#grant([]);
-    });
+  async granted(topics) {
+    if (this.#isOver) throw this.error;
+    return this.#wanted.ready(topics);
   }
 
   /** @param {TokenSource} [source] */
   auth(source) {
     if (source !== undefined) this.#setup.tokens.use(source);
-    if (this.#line?.hello) this.#renew();
-    else if (this.state !== 'closed') this.reconnect();
+    if (this.#line?.hello) this.#renewal.now();
+    else this.reconnect();
   }
 
   /** At once. */
   reconnect() {
-    this.#line?.close();
-    this.#line = undefined;
+    if (this.state === 'closed') return;
+    this.#hangUp();
     this.#isRefused = false;
     this.#backoff.reset();
-    if (this.state !== 'connecting') this.#to('reconnecting');
+    if (this.state !== 'connecting') this.#to(this.#wanted.topics.size ? 'reconnecting' : 'connecting');
     this.#connect();
   }
 
   close() {
     this.#setup.runtime.events?.removeEventListener('online', this.#online);
     this.#setup.runtime.events?.removeEventListener('offline', this.#offline);
-    this.#stop('closed', new TricastError('closed', 'the client was closed'));
+    this.#stop('closed', this.#setup.over.reason);
   }
 
   // Opening
 
   #connect() {
+    this.retryAt = undefined;
     this.#timers.clear('retry');
-    if (this.#wanted.size) this.#open(this.#setup.fallback.transport, false);
+    if (this.#wanted.topics.size) this.#open(this.#setup.fallback.transport, false);
   }
 
   /** @param {Transport} transport @param {boolean} isNext */
   async #open(transport, isNext) {
     const opening = (this.#opening = {});
+    const { tokens } = this.#setup;
     let token;
+    let failure;
     try {
-      token = await this.#setup.tokens.get();
+      if (this.#isRefused) tokens.drop(); // (also one that came in the meantime: it may be old by now)
+      token = await tokens.get();
     } catch (cause) {
-      if (opening !== this.#opening) return;
-      return isNext ? this.#handOverLater() : this.#retry(asError(cause));
+      failure = asError(cause);
     }
     if (opening !== this.#opening) return;
     this.#opening = undefined;
-    const cursor = this.cursor ?? this.#setup.start;
-    const ask = { transport, token, topics: [...this.#wanted], cursor, presence: this.#presence };
+    if (failure) return isNext ? this.#handOverLater() : this.#retry(failure);
+    const { topics, presence, granted } = this.#wanted;
+    const ask = { transport, token, topics: [...topics], cursor: this.#position.next, presence };
     const line = new Line(this.#setup, ask, {
       heard: (bytes) => (this.counts.bytes += bytes),
-      hello: () => line === this.#line && this.#greeted(line),
+      hello: () => this.#greeted(line),
       message: (message) => this.#take(line, message),
       end: (error) => this.#ended(line, error),
     });
-    if (isNext) {
-      this.#next?.close();
-      this.#next = line;
-    } else this.#line = line;
+    if (isNext) this.#handover.begin(line, this.#wanted.beyond(granted).length > 0);
+    else this.#line = line;
     line.open();
   }
 
   /** @param {Line} line */
   #greeted(line) {
+    if (line === this.#handover.next) return this.#handover.isHolding && this.#takeOver(this.state);
     if (this.error) this.counts.reconnects++;
-    this.#move(line.hello?.cursor);
     this.#adopt(line, 'replaying');
   }
 
   /** @param {Line} line @param {State} state */
   #adopt(line, state) {
-    const { fallback } = this.#setup;
+    const { fallback, runtime } = this.#setup;
+    const hello = /** @type {Hello} */ (line.hello);
     fallback.worked(line.transport);
     this.#isRefused = false;
     this.error = undefined;
     this.transport = line.transport;
-    this.#aliveAt = this.#setup.runtime.now();
-    this.#expires(/** @type {Hello} */ (line.hello).expires_in_s);
+    this.#aliveAt = runtime.now();
+    this.#move(hello.cursor);
+    this.#renewal.expires(hello.expires_in_s);
     this.#upgradeLater();
-    this.#grant(line.topics);
+    this.#wanted.grant(line.topics);
     this.#to(state);
     this.#sync();
   }
@@ -171,56 +182,50 @@ export class Connection {
   /** @param {Line} line @param {Envelope} message */
   #take(line, message) {
     const { type, topic, cursor, data } = message;
-    const isNext = line === this.#next;
+    const isNext = line === this.#handover.next;
+    if (type === 'tricast.reset' && topic === undefined) return isNext ? this.#skips(line, data) : this.#reset(data);
+    if (this.#handover.isHolding && !isNext && cursor) return this.#hold(line, message);
     if (topic !== undefined) {
       if (cursor || !isNext) this.#give(message);
-    } else if (type === 'tricast.reset') {
-      if (!isNext) return this.#reset(data);
-      line.close(); // (the present line has no gap)
-      this.#missed(line, new TricastError('reset', data.reason));
     } else if (type === 'tricast.presence') {
       if (!isNext) this.#hooks.presence(message);
     } else {
       this.#move(cursor);
+      this.#hooks.moved();
       if (type === 'tricast.live') this.#caughtUp(line);
     }
   }
 
   /** @param {Envelope} event */
   #give(event) {
-    if (event.cursor && offsetOf(event.cursor) <= offsetOf(this.cursor)) {
+    if (event.cursor && !this.#move(event.cursor)) {
       this.counts.duplicates++;
       return;
     }
     this.counts.events++;
     this.#hooks.event(event);
-    this.#move(event.cursor);
   }
 
   /** @param {string} [cursor] */
   #move(cursor) {
-    if (offsetOf(cursor) <= offsetOf(this.cursor)) return;
-    this.cursor = cursor;
-    this.#hooks.moved();
+    const isAhead = this.#position.move(cursor);
+    if (isAhead) this.#hooks.moved();
+    return isAhead;
   }
 
   /** @param {Reset} reset */
   #reset(reset) {
-    this.#next?.close();
-    this.#next = undefined;
+    this.#release();
     this.counts.resets++;
-    this.cursor = reset.cursor; // (lower, where the log was restored)
+    this.#position.reset(reset.cursor);
     this.#hooks.reset(reset);
     this.#sync();
   }
 
   /** @param {Line} line */
   #caughtUp(line) {
-    if (line !== this.#next) return this.#to('live');
-    this.#line?.close();
-    this.#line = line;
-    this.#next = undefined;
-    this.#adopt(line, 'live');
+    if (line === this.#handover.next) this.#takeOver('live');
+    else this.#to('live');
   }
 
   // Handing over
@@ -241,54 +246,84 @@ export class Connection {
   }
 
   #upgrade() {
-    const transport = this.#better.shift();
+    const transport = this.#handover.next || this.#opening ? undefined : this.#better.shift();
     if (transport) this.#open(transport, true);
     else this.#upgradeLater();
   }
 
+  /** @param {State} state */
+  #takeOver(state) {
+    this.#line?.close();
+    this.#line = this.#handover.take();
+    this.#adopt(this.#line, state);
+  }
+
+  /** @param {Line} line @param {Envelope} message */
+  #hold(line, message) {
+    if (this.#handover.hold(message)) return;
+    line.close();
+    this.#instead(new TricastError('overflow', 'too much came while topics were added'));
+  }
+
+  /** The present line goes on alone. */
+  #release() {
+    const line = this.#line;
+    for (const message of this.#handover.end()) if (line && line === this.#line) this.#take(line, message);
+  }
+
+  /** The present line has no gap. @param {Line} line @param {Reset} reset */
+  #skips(line, { reason }) {
+    line.close();
+    this.#missed(line, new TricastError('reset', reason));
+  }
+
   /** It came to nothing; the present line goes on. @param {Line} line @param {TricastError} error */
   #missed(line, error) {
-    this.#next = undefined;
-    if (error.status === 401) this.#setup.tokens.drop();
-    else if (error.isFinal && this.#refuse(error)) return;
-    if (line.transport === this.#line?.transport) this.#handOverLater();
+    const isSame = line.transport === this.#line?.transport;
+    this.#release();
+    if (!this.#line) return; // (the application closed it meanwhile)
+    if (error.status === 401) this.#setup.tokens.drop(line.token);
+    else if (error.isFinal && isSame && this.#refuse(error)) return this.#sync();
+    if (isSame) this.#handOverLater();
     else this.#upgrade();
+  }
+
+  /** The one that was to take over is all there is, and replays everything. @param {TricastError} error */
+  #instead(error) {
+    const line = (this.#line = this.#handover.take());
+    this.error = error;
+    if (line.hello) this.#greeted(line);
+    else this.#to('reconnecting');
   }
 
   // The end of a line
 
   /** @param {Line} line @param {TricastError} error */
   #ended(line, error) {
-    if (line === this.#next) return this.#missed(line, error);
+    const { fallback, runtime, tokens } = this.#setup;
+    if (line === this.#handover.next) return this.#missed(line, error);
     this.#line = this.#opening = undefined;
-    this.#timers.clear('renew', 'upgrade', 'hand');
-    if (line.hello && this.#setup.runtime.now() - this.#aliveAt > 60_000) this.#backoff.reset();
-    if (this.#next) return this.#instead(error);
+    this.#timers.clear();
+    if (line.hello && runtime.now() - this.#aliveAt > 60_000) this.#backoff.reset();
+    if (this.#handover.next) return this.#instead(error);
     if (error.status === 401 && error.problem) {
-      if (this.#isRefused || !this.#setup.tokens.canRenew) return this.#stop('failed', error);
+      if (this.#isRefused || !tokens.canRenew) return this.#stop('failed', error);
       this.#isRefused = true;
-      this.#setup.tokens.drop();
       return this.#retry(error, !line.hello);
     }
     if (error.isFinal) return this.#refuse(error) ? this.#connect() : this.#stop('failed', error);
     const isBlocked = !line.hello && !error.problem && !this.#isOffline;
-    this.#retry(error, isBlocked && this.#setup.fallback.failed(error.code === 'silent'));
-  }
-
-  /** The one that was to take over is all there is. @param {TricastError} error */
-  #instead(error) {
-    const line = (this.#line = /** @type {Line} */ (this.#next));
-    this.#next = undefined;
-    this.error = error;
-    if (line.hello) this.#greeted(line);
-    else this.#to('reconnecting');
+    this.#retry(error, isBlocked && fallback.failed(error.code === 'silent'));
   }
 
   /** @param {TricastError} error @param {boolean} [isNow] */
   #retry(error, isNow) {
+    const ms = isNow ? 0 : this.#backoff.next(error.retryAfterMs);
     this.error = error;
+    this.retryAt = this.#setup.runtime.now() + ms;
     this.#to(this.#isOffline ? 'offline' : 'reconnecting');
-    this.#timers.set('retry', isNow ? 0 : this.#backoff.next(error.retryAfterMs), () => this.#connect());
+    if (this.#isOver) return; // (the application closed it meanwhile)
+    this.#timers.set('retry', ms, () => this.#connect());
   }
 
   #online = () => {
@@ -298,22 +333,24 @@ export class Connection {
 
   #offline = () => {
     this.#isOffline = true;
-    const line = this.#line;
-    this.#next?.close();
-    this.#next = undefined;
-    line?.close();
-    if (line) this.#ended(line, new TricastError('network', 'the machine is offline'));
-    else if (this.state === 'reconnecting') this.#to('offline');
+    if (this.#line) {
+      this.#hangUp();
+      this.#retry(new TricastError('network', 'the machine is offline'));
+    } else if (this.state === 'reconnecting') this.#to('offline');
   };
+
+  #hangUp() {
+    this.#timers.clear();
+    this.#line?.close();
+    this.#handover.end();
+    this.#line = this.#opening = undefined;
+  }
 
   /** @param {'failed' | 'closed'} state @param {TricastError} error */
   #stop(state, error) {
-    this.#timers.clear();
-    this.#line?.close();
-    this.#next?.close();
-    this.#line = this.#next = this.#opening = undefined;
+    this.#hangUp();
     this.error = error;
-    for (const { reject } of this.#waiting.splice(0)) reject(error);
+    this.#wanted.end(error);
     this.#to(state);
   }
 
@@ -323,84 +360,53 @@ export class Connection {
     this.#hooks.status();
   }
 
-  // What is wanted, and what is granted
+  // What is wanted
 
-  /** Brings the line to what is wanted. */
+  /** Brings the connection to it. */
   #sync() {
     this.#isSyncing = false;
-    this.#grant([]);
+    if (this.#isOver) return;
     const line = this.#line;
-    if (!line && !this.#opening && this.state === 'connecting') return this.#connect();
-    if (!line?.hello) return; // (then again)
-    const added = [...this.#wanted].filter((topic) => !line.topics.has(topic));
-    const removed = [...line.topics].filter((topic) => !this.#wanted.has(topic));
-    const isMore = added.length > 0 || (this.#presence && !line.presence);
-    if (!line.takesCommands) return isMore && this.#handOver();
-    line.topics = new Set(this.#wanted);
-    if (isMore) this.#subscribe(line, added);
-    if (removed.length) line.command({ op: 'unsubscribe', topics: removed }).catch(() => {});
+    const wanted = this.#wanted;
+    if (!wanted.topics.size) return this.#leave();
+    if (!line) return this.#opening || this.#timers.has('retry') || this.#connect();
+    if (!line.hello) return; // (then again)
+    const { next, isHolding } = this.#handover;
+    if (next) {
+      if (!isHolding && wanted.beyond(next.topics).length) this.#handOver();
+      return; // (again when that has come to an end)
+    }
+    if (line.isBusy) return; // (again when that is answered)
+    wanted.grant(line.topics);
+    if (line.takesCommands) this.#tell(line);
+    else if (wanted.beyond(line.topics).length || (wanted.presence && !line.presence)) this.#handOver();
   }
 
-  /** @param {Line} line @param {string[]} added */
-  async #subscribe(line, added) {
-    const topics = added.length ? added : [...line.topics].slice(0, 1);
-    line.presence = this.#presence;
+  /** @param {Line} line */
+  async #tell(line) {
     try {
-      await line.command({ op: 'subscribe', topics, ...(line.presence && { presence: true }) });
-      this.#grant(topics);
+      if (!(await line.change(this.#wanted.topics, this.#wanted.presence)) || line !== this.#line) return;
     } catch (cause) {
       const error = asError(cause);
-      if (!error.isFinal) return;
-      for (const topic of added) line.topics.delete(topic);
+      if (line !== this.#line) return;
+      if (!error.isFinal) return this.#timers.set('sync', this.#backoff.next(error.retryAfterMs), () => this.#sync());
       this.#refuse(error);
     }
+    this.#sync();
   }
 
-  /** @param {Iterable<string>} topics */
-  #grant(topics) {
-    for (const topic of topics) if (this.#wanted.has(topic)) this.#granted.add(topic);
-    this.#waiting = this.#waiting.filter(({ topics, resolve }) => {
-      const isOpen = topics.some((topic) => this.#wanted.has(topic) && !this.#granted.has(topic));
-      return isOpen || resolve();
-    });
-  }
-
-  /** What isn't granted was refused. False: that is everything. @param {TricastError} error */
+  /** False: there is nothing left without that. @param {TricastError} error */
   #refuse(error) {
-    const refused = [...this.#wanted].filter((topic) => !this.#granted.has(topic));
-    if (!refused.length || !this.#granted.size) return false;
-    this.#wanted = new Set(this.#granted);
-    for (const { topics, reject } of this.#waiting) if (topics.some((topic) => refused.includes(topic))) reject(error);
-    this.#hooks.refused(refused, error);
-    return true;
+    const refused = this.#wanted.refuse(error);
+    if (refused) this.#hooks.refused(refused, error);
+    return refused !== undefined;
   }
 
-  // Tokens
-
-  /** @param {number | null} inS */
-  #expires(inS) {
-    const { tokens } = this.#setup;
-    tokens.expires(inS);
-    this.#timers.clear('renew');
-    if (inS !== null && tokens.canRenew) this.#timers.set('renew', inS * 800, () => this.#renew());
-  }
-
-  /** A new token for the live line: by a command, or by handing over. */
-  async #renew() {
-    const line = /** @type {Line} */ (this.#line);
-    this.#setup.tokens.drop();
-    try {
-      const token = await this.#setup.tokens.get();
-      if (line !== this.#line) return;
-      if (!line.takesCommands) return this.#handOver();
-      const { expires_in_s: inS } = await line.command({ op: 'auth', token });
-      this.#expires(inS);
-    } catch (cause) {
-      if (line !== this.#line) return;
-      const { isFinal, status } = asError(cause);
-      if (status === 401) this.#setup.tokens.drop();
-      if (isFinal) this.#handOver();
-      else this.#timers.set('renew', 10_000, () => this.#renew());
-    }
+  /** Nothing is wanted. */
+  #leave() {
+    this.#hangUp();
+    this.#position.leave();
+    this.error = undefined;
+    if (this.state !== 'connecting') this.#to('connecting');
   }
 }

@@ -18,15 +18,15 @@ export class Fallback {
   /** Another tab has the connection. */
   follows = false;
 
-  /** @param {Transport[] | undefined} wanted best first @param {Runtime} runtime @param {string} base */
-  constructor(wanted = ALL, { WebSocket, storage }, base) {
+  /** @param {Transport[] | undefined} wanted best first @param {Runtime} runtime @param {string} origin */
+  constructor(wanted = ALL, { WebSocket, storage }, origin) {
     this.#all = wanted.filter((name) => ALL.includes(name) && (name !== 'websocket' || WebSocket));
     if (!this.#all.length) {
       const detail = `transports '${wanted}' must hold one of ${ALL} that there is here`;
       throw new TricastError('bad-request', detail, { field: 'transports' });
     }
     this.#storage = storage;
-    this.#key = `tricast:${new URL(base).origin}`;
+    this.#key = `tricast:${origin}`;
     const last = /** @type {Transport} */ (attempt(() => storage?.getItem(this.#key)));
     this.#at = Math.max(0, this.#all.indexOf(last));
   }

@@ -18,6 +18,8 @@ export class Flags {
   #etag = '';
   #cursor = '';
   #turn = 0;
+  /** @type {Promise<void> | undefined} */
+  #latest;
   #isDue = false;
   #isLive = false;
   #close;
@@ -32,7 +34,7 @@ export class Flags {
     const { runtime, base } = setup;
     this.#setup = setup;
     this.#context = context;
-    this.#path = `/v1/apps/${encodeURIComponent(app)}/${environment}/ofrep/v1/evaluate/flags`;
+    this.#path = `/v1/apps/${encodeURIComponent(app)}/${encodeURIComponent(environment)}/ofrep/v1/evaluate/flags`;
     this.#key = `tricast:${base}${this.#path}`;
     this.#timers = new Timers(runtime);
     const kept = attempt(() => JSON.parse(runtime.storage?.getItem(this.#key) ?? 'null'));
@@ -43,14 +45,17 @@ export class Flags {
       client.on('reset', () => this.#soon('')),
       client.on('status', () => this.#status(client.state === 'live')),
     ];
+    const close = () => this.close();
+    setup.closing.add(close);
+    ends.push(() => setup.closing.delete(close));
     this.#close = () => ends.forEach((end) => end());
     this.#isLive = client.state === 'live';
-    this.#soon('');
+    if (!setup.over.aborted) this.#soon('');
   }
 
   /** @template Value @param {string} key @param {Value} fallback @returns {Value} */
   get(key, fallback) {
-    const value = /** @type {any} */ (this.#values[key]);
+    const value = /** @type {any} */ (Object.hasOwn(this.#values, key) ? this.#values[key] : undefined);
     return value === undefined || (fallback != null && typeof value !== typeof fallback) ? fallback : value;
   }
 
@@ -72,6 +77,7 @@ export class Flags {
 
   close() {
     this.#turn++;
+    this.#latest = undefined;
     this.#timers.clear();
     this.#close();
   }
@@ -98,21 +104,27 @@ export class Flags {
     this.#isDue = true;
   }
 
-  async #fetch() {
+  #fetch() {
+    return (this.#latest = this.#ask());
+  }
+
+  /** Done when there is an answer to this question or to a later one. @returns {Promise<void>} */
+  async #ask() {
     const turn = ++this.#turn;
     this.#isDue = false;
     try {
       const path = this.#path + (this.#cursor && `?flagConfigEtag=${this.#cursor}`);
       const headers = this.#etag ? { 'If-None-Match': this.#etag } : {};
-      const answer = await call(this.#setup, path, { context: this.#context }, headers);
+      const answer = await call(this.#setup, path, { context: this.#context }, { headers });
       const found = answer.status === 304 ? undefined : await answer.json();
-      if (turn !== this.#turn) return;
+      if (turn !== this.#turn) return this.#latest;
       if (found) this.#fresh(found.flags, answer.headers.get('etag') ?? '');
       this.#age(!this.#isLive);
     } catch (cause) {
-      if (turn !== this.#turn) return;
+      if (turn !== this.#turn) return this.#latest;
       this.#age(true);
-      if (asError(cause).isFinal) return;
+      const error = asError(cause);
+      if (error.isFinal) return this.#setup.tell(error);
       this.#timers.set('fetch', 5000 * (1 + this.#setup.runtime.random()), () => this.#fetch());
     }
   }

@@ -1,28 +1,60 @@
 import { TricastError, asError, problemError } from './errors.js';
 import { attempt } from './runtime.js';
 
-/** @import {Setup} from './shapes.js' */
+/** @import {Runtime, Setup, Sink} from './shapes.js' */
 
 /**
- * An answer that is 2xx or 304. Throws TricastError.
+ * An answer that is 2xx or 304, and of the type that was asked for. Throws TricastError.
  * @param {Setup} setup
  * @param {string | URL} url
  * @param {string | undefined} token
- * @param {{headers?: object, method?: string, body?: string, signal?: AbortSignal}} [init]
+ * @param {{headers?: Record<string, string>, method?: string, body?: string, signal?: AbortSignal}} [init]
  */
-export async function request({ runtime }, url, token, init = {}) {
+export async function request({ runtime, over }, url, token, init = {}) {
   const headers = { ...init.headers, ...(token && { Authorization: `Bearer ${token}` }) };
-  const answer = await runtime.fetch(String(url), { cache: 'no-store', ...init, headers }).catch((cause) => {
+  const how = { cache: 'no-store', signal: over, ...init, headers };
+  const answer = await runtime.fetch(String(url), how).catch((cause) => {
     throw asError(cause);
   });
   const { ok, status } = answer;
-  if (ok || status === 304) return answer;
-  const retryAfterMs = Number(answer.headers.get('retry-after')) * 1000 || undefined;
+  const type = answer.headers.get('content-type') ?? '';
+  if (ok || status === 304) {
+    if (!init.headers?.Accept || type.startsWith(init.headers.Accept)) return answer;
+    throw new TricastError('protocol', `an answer of type '${type}' is not the server's`);
+  }
+  const retryAfterMs = retryAfter(runtime, answer.headers.get('retry-after'));
   const text = await answer.text().catch(String);
-  const isOurs = answer.headers.get('content-type')?.startsWith('application/problem+json');
-  const problem = isOurs && attempt(() => JSON.parse(text));
+  const problem = type.startsWith('application/problem+json') && attempt(() => JSON.parse(text));
   if (problem) throw problemError({ status, ...problem }, retryAfterMs);
   throw new TricastError('http', `HTTP ${status} ${text.slice(0, 200)}`, { status, retryAfterMs });
+}
+
+/** RFC 9110 §10.2.3: seconds, or a date. @param {Runtime} runtime @param {string | null} text */
+function retryAfter({ now }, text) {
+  if (!text) return undefined;
+  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - now();
+  return ms > 0 ? ms : undefined;
+}
+
+/**
+ * The body as text, as it comes (where answers can't be streamed: when it is there).
+ * @param {Response} answer
+ * @param {Sink} sink
+ * @returns {AsyncGenerator<string, void>}
+ */
+export async function* pieces(answer, sink) {
+  const reader = answer.body?.getReader();
+  if (!reader) {
+    yield await answer.text();
+    return;
+  }
+  const decoder = new TextDecoder();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    sink.heard(value.length);
+    yield decoder.decode(value, { stream: true });
+  }
 }
 
 /**
@@ -30,17 +62,17 @@ export async function request({ runtime }, url, token, init = {}) {
  * @param {Setup} setup
  * @param {string} path
  * @param {object} [body]
- * @param {object} [more] headers
+ * @param {{headers?: object, signal?: AbortSignal}} [more]
  */
-export async function call(setup, path, body, more) {
-  const headers = { 'Content-Type': 'application/json', ...more };
-  const init = body && { method: 'POST', headers, body: JSON.stringify(body) };
+export async function call(setup, path, body, { headers, signal = setup.over } = {}) {
+  const posted = { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) };
+  const init = { signal, ...(body && posted) };
   const token = await setup.tokens.get();
   try {
     return await request(setup, setup.base + path, token, init);
   } catch (error) {
     if (asError(error).status !== 401 || !setup.tokens.canRenew) throw error;
-    setup.tokens.drop();
+    setup.tokens.drop(token);
     return request(setup, setup.base + path, await setup.tokens.get(), init);
   }
 }

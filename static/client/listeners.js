@@ -20,7 +20,8 @@ export class Listeners {
    * @param {any} value
    */
   emit(name, value) {
-    for (const { call } of [...(this.#all.get(name) ?? [])]) guarded(call, value);
+    const entries = this.#all.get(name) ?? new Set();
+    for (const entry of [...entries]) if (entries.has(entry)) guarded(entry.call, value);
   }
 
   clear() {

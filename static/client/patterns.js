@@ -23,7 +23,8 @@ function expression(pattern) {
 export class Patterns {
   /** @type {Map<string, number>} */
   #counts = new Map();
-  #matches = matcher([]);
+  /** Made when it is needed. @type {((topic: string) => boolean) | undefined} */
+  #matches;
 
   get list() {
     return [...this.#counts.keys()];
@@ -31,22 +32,17 @@ export class Patterns {
 
   /** @param {string} topic */
   matches(topic) {
+    this.#matches ??= matcher(this.#counts.keys());
     return this.#matches(topic);
   }
 
-  /**
-   * @param {string[]} patterns
-   * @param {1 | -1} by
-   */
+  /** @param {string[]} patterns @param {1 | -1} by */
   change(patterns, by) {
-    const before = this.#counts.size;
-    let isNew = false;
     for (const pattern of patterns) {
       const count = (this.#counts.get(pattern) ?? 0) + by;
-      isNew ||= count === by;
       if (count > 0) this.#counts.set(pattern, count);
       else this.#counts.delete(pattern);
     }
-    if (isNew || this.#counts.size !== before) this.#matches = matcher(this.#counts.keys());
+    this.#matches = undefined;
   }
 }

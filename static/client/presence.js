@@ -1,6 +1,7 @@
+import { asError } from './errors.js';
 import { call } from './http.js';
 import { Listeners } from './listeners.js';
-import { Timers } from './runtime.js';
+import { Timers, deadline } from './runtime.js';
 
 /** @import {Connection} from './connection.js' */
 /** @import {Envelope, Member, Setup} from './shapes.js' */
@@ -18,6 +19,10 @@ export class Presence {
   #own;
   /** The connection that it was said on. @type {unknown} */
   #told;
+  /** What was said last, until it is answered. @type {Promise<void> | undefined} */
+  #said;
+  /** It was said in the name of this client, as between polls, and stays for a while on any other connection. */
+  #isByName = false;
   #done;
 
   /** @param {Setup} setup @param {Connection} connection @param {string} topic @param {() => void} done */
@@ -35,14 +40,19 @@ export class Presence {
 
   /** @param {Record<string, unknown> | null} [state] */
   async set(state = null) {
-    this.#own = { state };
-    if (this.#connection.state === 'live') await this.#say(this.#own);
+    const before = this.#own;
+    const own = (this.#own = { state });
+    if (this.#connection.state !== 'live') return; // (then it is said)
+    try {
+      await this.#say(own);
+    } catch (cause) {
+      if (own === this.#own && asError(cause).isFinal) this.#own = before;
+      throw cause;
+    }
   }
 
-  async leave() {
-    this.#own = undefined;
-    this.#timers.clear();
-    if (this.#connection.hello) await this.#say({ leave: true });
+  leave() {
+    return this.#leave();
   }
 
   /** @param {'change'} name @param {(members: Member[]) => void} listener */
@@ -51,7 +61,9 @@ export class Presence {
   }
 
   close() {
-    this.leave().catch(() => {}); // (who is gone without a word is missed soon)
+    // (who is gone without a word is missed soon; no program is kept waiting for that)
+    const { signal, clear } = deadline(this.#setup.runtime, 1000, new Error('it takes too long'));
+    this.#leave(signal).catch(() => {}).then(clear);
     this.#done();
   }
 
@@ -78,14 +90,30 @@ export class Presence {
     if (transport === 'tab') this.#look();
   }
 
+  /** @param {AbortSignal} [signal] */
+  async #leave(signal) {
+    const wasThere = this.#own;
+    this.#own = undefined;
+    this.#timers.clear();
+    // (who closes waits for nothing: what was under way ends too)
+    if (wasThere && this.#connection.hello) await (signal ? this.#speak({ leave: true }, signal) : this.#say({ leave: true }));
+  }
+
   async #look() {
     const path = `/v1/presence?topic=${encodeURIComponent(this.#topic)}`;
     const answer = await call(this.#setup, path).catch(() => undefined);
     if (answer) this.take((await answer.json()).topics[this.#topic]);
   }
 
-  #sayAgain() {
-    if (this.#own) this.#say(this.#own).catch(() => this.#later(5000 * (1 + this.#setup.runtime.random())));
+  async #sayAgain() {
+    try {
+      if (this.#own) await this.#say(this.#own);
+    } catch (cause) {
+      const error = asError(cause);
+      if (!this.#own || this.#setup.over.aborted) return;
+      if (error.isFinal) this.#setup.tell(error);
+      else this.#later(5000 * (1 + this.#setup.runtime.random()));
+    }
   }
 
   /** @param {number} ms */
@@ -93,14 +121,40 @@ export class Presence {
     this.#timers.set('again', ms, () => this.#sayAgain());
   }
 
-  /** @param {object} what */
-  async #say(what) {
+  /** One word after the other, so that the last one holds. @param {object} what */
+  #say(what) {
+    const said = this.#said ? this.#said.then(() => this.#speak(what)) : this.#speak(what);
+    /** @type {Promise<void>} */
+    const over = said.catch(() => {}).then(() => {
+      if (over === this.#said) this.#said = undefined;
+    });
+    this.#said = over;
+    return said;
+  }
+
+  /** @param {object} what @param {AbortSignal} [signal] @returns {Promise<void>} */
+  async #speak(what, signal) {
     const { command, hello } = this.#connection;
-    const body = { topic: this.#topic, ...what };
-    if (command) return void (await command({ op: 'presence', ...body }));
     const { connection } = hello ?? {};
-    const who = connection ? { connection } : { client: this.#setup.client };
-    const { expires_in_s: s } = await (await call(this.#setup, '/v1/presence', { ...body, ...who })).json();
-    if (s && this.#own) this.#later(s * 500);
+    if (command) await command({ op: 'presence', topic: this.#topic, ...what });
+    else {
+      let answer;
+      try {
+        answer = await this.#post(connection ? { ...what, connection } : { ...what, client: this.#setup.client }, signal);
+      } catch (cause) {
+        const now = this.#connection.hello;
+        if (!connection || now === hello || asError(cause).status !== 404) throw cause;
+        return now && this.#speak(what, signal); // (that stream was replaced meanwhile)
+      }
+      if (answer.expires_in_s && this.#own) this.#later(answer.expires_in_s * 500);
+    }
+    const wasByName = this.#isByName;
+    this.#isByName = !command && !connection;
+    if (wasByName && !this.#isByName) await this.#post({ leave: true, client: this.#setup.client }, signal).catch(() => {});
+  }
+
+  /** @param {object} what @param {AbortSignal} [signal] */
+  async #post(what, signal) {
+    return (await call(this.#setup, '/v1/presence', { topic: this.#topic, ...what }, { signal })).json();
   }
 }

@@ -1,6 +1,7 @@
 import { Backoff } from './backoff.js';
 import { TricastError, asError } from './errors.js';
 import { call } from './http.js';
+import { deadline, pause } from './runtime.js';
 import { newId } from './wire.js';
 
 /** @import {Connection} from './connection.js' */
@@ -14,35 +15,37 @@ import { newId } from './wire.js';
  * @returns {Promise<Receipt>}
  */
 export async function publish(setup, connection, { timeoutMs = 30_000, ...event }) {
-  const { now, random, setTimeout, clearTimeout } = setup.runtime;
+  const { over, closing, runtime } = setup;
+  over.throwIfAborted();
   const body = { id: newId(), ...event };
   // What is large could end a WebSocket (4413); by HTTP it is a plain refusal.
   const isLarge = JSON.stringify(body).length > 65_536;
+  const until = runtime.now() + timeoutMs;
+  const backoff = new Backoff(runtime.random);
+  const late = (/** @type {string} */ why) => new TricastError('timeout', `not published within ${timeoutMs} ms: ${why}`);
+  const { signal, stop, clear } = deadline(runtime, timeoutMs, late('no answer came'));
+  closing.add(stop);
+  const ended = new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
   const send = async () => {
     const command = isLarge ? undefined : connection.command;
-    return command ? command({ op: 'publish', ...body }) : (await call(setup, '/v1/events', body)).json();
+    return command ? command({ op: 'publish', ...body }) : (await call(setup, '/v1/events', body, { signal })).json();
   };
-  const deadline = now() + timeoutMs;
-  const backoff = new Backoff(random);
-  for (;;) {
-    if (connection.state === 'closed') throw connection.error;
-    let timer;
-    const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error('no answer came')), deadline - now());
-    });
-    try {
-      const { cursor, events } = await Promise.race([send(), late]);
-      return { cursor, ...events[0] };
-    } catch (cause) {
-      const error = asError(cause);
-      const wait = backoff.next(error.retryAfterMs);
-      if (error.isFinal) throw error;
-      if (now() + wait > deadline) {
-        throw new TricastError('timeout', `not published within ${timeoutMs} ms: ${error.detail}`, { cause });
+  try {
+    for (;;) {
+      try {
+        const { cursor, events } = await Promise.race([send(), ended]);
+        return { cursor, ...events[0] };
+      } catch (cause) {
+        signal.throwIfAborted();
+        const error = asError(cause);
+        const wait = backoff.next(error.retryAfterMs);
+        if (error.isFinal) throw error;
+        if (runtime.now() + wait > until) throw late(error.detail);
+        await pause(runtime, wait, signal);
       }
-      await new Promise((resolve) => setTimeout(() => resolve(0), wait));
-    } finally {
-      clearTimeout(timer);
     }
+  } finally {
+    closing.delete(stop);
+    clear();
   }
 }

@@ -35,6 +35,9 @@ export function attempt(call) {
   }
 }
 
+/** What is longer than a timer can be would be over at once. */
+const MOST_MS = 2 ** 31 - 1;
+
 /** Timers by name: a new one takes the place of the one before. */
 export class Timers {
   #runtime;
@@ -49,8 +52,17 @@ export class Timers {
   /** @type {(name: string, ms: number, call: () => void) => void} */
   set = (name, ms, call) => {
     this.clear(name);
-    this.#running[name] = this.#runtime.setTimeout(call, ms);
+    const done = () => {
+      delete this.#running[name];
+      call();
+    };
+    this.#running[name] = this.#runtime.setTimeout(done, Math.min(ms, MOST_MS));
   };
+
+  /** @param {string} name */
+  has(name) {
+    return name in this.#running;
+  }
 
   /** @param {string[]} names none: all of them */
   clear(...names) {
@@ -59,4 +71,32 @@ export class Timers {
       delete this.#running[name];
     }
   }
+}
+
+/** Waits, unless `signal` ends it. Throws its reason. @param {Runtime} runtime @param {number} ms @param {AbortSignal} signal */
+export async function pause({ setTimeout, clearTimeout }, ms, signal) {
+  let timer;
+  let stop = () => {};
+  const passed = new Promise((resolve) => {
+    stop = () => resolve(0);
+    signal.addEventListener('abort', stop);
+    timer = setTimeout(stop, Math.min(ms, MOST_MS));
+  });
+  if (!signal.aborted) await passed;
+  clearTimeout(timer);
+  signal.removeEventListener('abort', stop);
+  if (signal.aborted) throw signal.reason;
+}
+
+/**
+ * A signal that is aborted with `error` after a time, until `clear`; or before, with the reason given to `stop`.
+ * @param {Runtime} runtime
+ * @param {number} ms
+ * @param {Error} error
+ */
+export function deadline({ setTimeout, clearTimeout }, ms, error) {
+  const abort = new AbortController();
+  const stop = (/** @type {Error} */ reason) => abort.abort(reason);
+  const timer = setTimeout(() => stop(error), Math.min(ms, MOST_MS));
+  return { signal: abort.signal, stop, clear: () => clearTimeout(timer) };
 }

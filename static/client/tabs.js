@@ -1,25 +1,27 @@
-import { TricastError } from './errors.js';
-import { poll } from './longpoll.js';
-import { attempt } from './runtime.js';
-import { control, newId, offsetOf } from './wire.js';
+import { subjectOf } from './tokens.js';
 
 /** @import {Connection} from './connection.js' */
-/** @import {Envelope, Hello, Open, Reset, Setup} from './shapes.js' */
-/** @typedef {{tab: string, ask?: string, topics: string[], presence: boolean, isGranted?: boolean}} Peer */
+/** @import {Envelope, Reset, Setup} from './shapes.js' */
+/** @typedef {{tab: string, topics: string[], presence: boolean, isDue?: boolean, isGranted?: boolean}} Peer */
+
+/** Of what tabs say to each other: those of another version are strangers. */
+const VERSION = 1;
 
 /**
  * One connection for all tabs of a user. Who holds the Web Lock leads: it has the connection, with the topics of all,
- * and tells the others. Their transport is the leader; each resumes at its own cursor, as on any transport.
+ * and tells the others. Their transport is the leader (follower.js); each resumes at its own cursor, as on any transport.
  */
 export class Tabs {
   #setup;
   #connection;
   #name = '';
   #over = new AbortController();
-  /** @type {Map<string, Peer>} */
+  /** The others' lines, by id. @type {Map<string, Peer>} */
   #peers = new Map();
-  /** @type {Peer} */
-  #own = { tab: '', topics: [], presence: false };
+  /** Tabs whose locks are waited for. @type {Set<string>} */
+  #watched = new Set();
+  /** @type {Omit<Peer, 'tab'>} */
+  #own = { topics: [], presence: false };
   /** @type {Envelope[]} */
   #batch = [];
   /** @type {string | undefined} */
@@ -37,9 +39,10 @@ export class Tabs {
   /** @param {boolean | string} share */
   async join(share) {
     const { runtime, base, tokens, fallback, client } = this.#setup;
-    const who = typeof share === 'string' ? share : subjectOf(await tokens.get());
+    const who = typeof share === 'string' ? share : await subjectOf(await tokens.get());
     if (who === undefined || this.#over.signal.aborted) return;
-    this.#name = `tricast:${base} ${who}`;
+    this.#name = `tricast ${VERSION} ${base} ${who}`;
+    await this.#hold(`${this.#name} ${client}`); // (who leads takes us for gone when it is free)
     const channel = new /** @type {NonNullable<typeof runtime.BroadcastChannel>} */ (runtime.BroadcastChannel)(this.#name);
     /** @type {Set<(message: any) => void>} */
     const listeners = new Set([(message) => this.#hear(message)]);
@@ -50,18 +53,21 @@ export class Tabs {
     };
     this.#over.signal.addEventListener('abort', () => channel.close());
     fallback.follows = true;
-    this.#hold(`${this.#name} ${client}`, () => {});
-    this.#hold(this.#name, () => this.#lead());
+    this.#hold(this.#name).then(
+      () => this.#lead(),
+      () => {}, // (closed before it came)
+    );
   }
 
   /** @param {string[]} topics @param {boolean} presence */
   want(topics, presence) {
-    this.#own = { tab: '', topics, presence };
+    this.#own = { topics, presence };
     this.#wantAll();
   }
 
   /** To be told to the others. @param {Envelope} message */
   give(message) {
+    if (!this.#leads) return;
     this.#batch.push(message);
     this.moved();
   }
@@ -73,8 +79,9 @@ export class Tabs {
 
   /** @param {Reset} reset */
   reset(reset) {
-    this.#flush();
-    if (this.#leads) this.#post({ reset });
+    this.#flush(this.#sent);
+    this.#post({ reset });
+    this.#sent = reset.cursor;
   }
 
   status() {
@@ -90,14 +97,16 @@ export class Tabs {
     this.#over.abort();
   }
 
-  /** A lock, as long as this tab lives. @param {string} name @param {() => void} call */
-  #hold(name, call) {
+  /** A lock, as long as this tab lives. Done when it is held. @param {string} name @returns {Promise<void>} */
+  #hold(name) {
     const { signal } = this.#over;
-    const held = () => {
-      call();
-      return new Promise((resolve) => signal.addEventListener('abort', resolve));
-    };
-    this.#setup.runtime.locks?.request(name, { signal }, held).catch(() => {}); // (closed before it came)
+    return new Promise((resolve, reject) => {
+      const held = () => {
+        resolve();
+        return new Promise((free) => signal.addEventListener('abort', free));
+      };
+      this.#setup.runtime.locks?.request(name, { signal }, held).catch(reject);
+    });
   }
 
   #lead() {
@@ -110,56 +119,67 @@ export class Tabs {
 
   /** @param {any} message */
   #hear(message) {
-    if (this.#leads && message.ask) this.#asked(message);
-    else if (message.who && !this.#connection.hello) this.#connection.reconnect();
+    const { ask, bye, who } = message;
+    if (this.#leads) {
+      if (ask) this.#asked(ask, message);
+      else if (this.#peers.delete(bye)) this.#wantAll();
+    } else if (who && !this.#connection.hello) this.#connection.reconnect();
   }
 
-  /** @param {Required<Peer>} peer */
-  #asked(peer) {
-    const isNew = !this.#peers.has(peer.tab);
-    this.#peers.set(peer.tab, peer);
+  /** @param {string} id @param {Peer} message */
+  #asked(id, { tab, topics, presence }) {
+    const { state, error } = this.#connection;
+    if (state === 'failed') return this.#refuse(error, id);
+    /** @type {Peer} */
+    const peer = { tab, topics, presence, isDue: true };
+    this.#peers.set(id, peer);
     this.#wantAll();
-    this.#connection.granted(peer.topics).then(
+    this.#connection.granted(topics).then(
       () => {
         peer.isGranted = true;
         this.#answer();
       },
       (error) => {
-        if (this.#peers.get(peer.tab) === peer) this.#peers.delete(peer.tab);
-        this.#refuse(error, peer.ask);
+        if (this.#peers.get(id) === peer) this.#peers.delete(id);
+        this.#refuse(error, id);
       },
     );
-    if (!isNew) return;
-    // Its lock is free when it is gone.
+    this.#watch(tab);
+  }
+
+  /** Its lock is free when it is gone. @param {string} tab */
+  #watch(tab) {
     const { signal } = this.#over;
     const gone = () => {
-      this.#peers.delete(peer.tab);
+      this.#watched.delete(tab);
+      for (const [id, peer] of this.#peers) if (peer.tab === tab) this.#peers.delete(id);
       this.#wantAll();
     };
-    this.#setup.runtime.locks?.request(`${this.#name} ${peer.tab}`, { signal }, gone).catch(() => {});
+    if (this.#watched.has(tab)) return;
+    this.#watched.add(tab);
+    this.#setup.runtime.locks?.request(`${this.#name} ${tab}`, { signal }, gone).catch(() => {}); // (closed)
   }
 
   #wantAll() {
     const all = [this.#own, ...this.#peers.values()];
-    this.#connection.want([...new Set(all.flatMap(({ topics }) => topics))], all.some(({ presence }) => presence));
+    this.#connection.want(new Set(all.flatMap(({ topics }) => topics)), all.some(({ presence }) => presence));
   }
 
   #answer() {
     const { state, cursor, hello } = this.#connection;
     if (state !== 'live') return;
     this.#flush();
-    for (const peer of this.#peers.values()) {
-      if (!peer.isGranted || !peer.ask) continue;
-      this.#post({ to: peer.ask, hello: { heartbeat_s: hello?.heartbeat_s, expires_in_s: null, cursor } });
-      peer.ask = undefined;
+    for (const [to, peer] of this.#peers) {
+      if (!peer.isGranted || !peer.isDue) continue;
+      peer.isDue = false;
+      this.#post({ to, hello: { heartbeat_s: hello?.heartbeat_s, expires_in_s: null, cursor } });
     }
   }
 
-  #flush() {
-    const { cursor } = this.#connection;
-    const events = this.#batch.splice(0);
+  /** What came since the last time: everything of the tabs that were answered. @param {string} [cursor] up to there */
+  #flush(cursor = this.#connection.cursor) {
     this.#isDue = false;
-    if (this.#leads) this.#post({ after: this.#sent ?? cursor, cursor, events });
+    this.#post({ after: this.#sent ?? cursor, cursor, events: this.#batch.splice(0) });
     this.#sent = cursor;
   }
 
@@ -170,65 +190,6 @@ export class Tabs {
 
   /** @param {object} message */
   #post(message) {
-    this.#setup.channel?.post(message);
+    if (this.#leads && !this.#over.signal.aborted) this.#setup.channel?.post({ from: this.#setup.client, ...message });
   }
-}
-
-/** The leading tab, as a transport. @type {Open} */
-export function openTab(setup, ask, sink) {
-  const { topics, presence } = ask;
-  const id = newId();
-  const abort = new AbortController();
-  const channel = /** @type {NonNullable<typeof setup.channel>} */ (setup.channel);
-  /** What comes while it catches up. @type {any[] | undefined} */
-  let kept = [];
-
-  const give = (/** @type {any} */ { after, cursor, events, reset }) => {
-    sink.heard(0);
-    if (reset) sink.message(control('reset', reset));
-    else if (offsetOf(after) > offsetOf(ask.cursor)) return sink.end('a gap between tabs');
-    else {
-      events.forEach(sink.message);
-      sink.message(control('heartbeat', { cursor }));
-    }
-    if (reset || offsetOf(cursor) > offsetOf(ask.cursor)) ask.cursor = reset?.cursor ?? cursor;
-  };
-
-  /** @param {Hello & {cursor: string}} hello */
-  const start = async (hello) => {
-    const { cursor } = hello;
-    if (ask.cursor === 'latest') ask.cursor = cursor;
-    if (ask.cursor !== cursor) {
-      do await poll(setup, ask, sink, 0, abort.signal);
-      while (offsetOf(ask.cursor) < offsetOf(cursor));
-    }
-    sink.message(control('hello', hello));
-    kept?.forEach(give);
-    kept = undefined;
-    sink.message(control('live', ask));
-  };
-
-  const question = () => {
-    kept = [];
-    channel.post({ ask: id, tab: setup.client, topics, presence });
-  };
-  const stop = channel.listen(({ to, who, error, hello, ...message }) => {
-    if (error && (!to || to === id)) sink.end(new TricastError(error.code, error.detail, error));
-    else if (to === id) start(hello).catch(sink.end);
-    else if (who) question(); // another tab leads
-    else if (!message.events && !message.reset) return;
-    else if (!kept) give(message);
-    else if (kept.push(message) > 1000) sink.end('too much came from the leading tab');
-  });
-  question();
-  return { close: () => (stop(), abort.abort()) };
-}
-
-/** Whose token it is; '' without one, undefined if it can't be known. @param {string | undefined} token */
-function subjectOf(token = '') {
-  if (!token) return '';
-  return attempt(() => {
-    const { a, s } = JSON.parse(atob(token.split('.')[0].replaceAll('-', '+').replaceAll('_', '/')));
-    return s && `${a} ${s}`;
-  });
 }

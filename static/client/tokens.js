@@ -27,9 +27,9 @@ export class Tokens {
     this.drop();
   }
 
-  /** It was refused, or is to be renewed: the next one is asked for. */
-  drop() {
-    this.#value = undefined;
+  /** It was refused, or is to be renewed: the next one is asked for. @param {string} [token] */
+  drop(token = this.#value) {
+    if (token === this.#value) this.#value = undefined;
   }
 
   /** Throws what the app's function throws. */
@@ -54,3 +54,23 @@ export class Tokens {
     this.#expiresAt = inS === null ? Infinity : this.#now() + inS * 1000;
   }
 }
+
+/**
+ * Whose token it is; '' without one, undefined if it can't be known. (The server compresses what is long.)
+ * @returns {Promise<string | undefined>}
+ */
+export async function subjectOf(token = '') {
+  if (!token) return '';
+  try {
+    const [first, second] = token.split('.');
+    const text = atob((first || second).replaceAll('-', '+').replaceAll('_', '/'));
+    const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0));
+    const { a, s } = first ? JSON.parse(new TextDecoder().decode(bytes)) : await inflated(bytes);
+    return s && `${a} ${s}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** @param {Uint8Array<ArrayBuffer>} bytes */
+const inflated = (bytes) => new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'))).json();

@@ -1,7 +1,7 @@
 import { TricastError, problemError } from './errors.js';
-import { eventsUrl } from './wire.js';
+import { eventsUrl, parse } from './wire.js';
 
-/** @import {Open, Problem} from './shapes.js' */
+/** @import {Open, Problem, Setup, Socket} from './shapes.js' */
 
 // RFC 6455 §7.4.1: it would be as wrong the next time.
 const WRONG = [1002, 1003, 1007, 1008, 1009, 1010];
@@ -12,19 +12,17 @@ export function openWebSocket(setup, ask, sink) {
   url.protocol = url.protocol.replace('http', 'ws');
   /** @type {Problem | undefined} */
   let problem;
-  const socket = new /** @type {NonNullable<typeof setup.runtime.WebSocket>} */ (setup.runtime.WebSocket)(url.href, [
-    'tricast.v1',
-  ]);
+  const socket = create(setup, url.href);
   socket.onerror = () => sink.end('the WebSocket failed'); // (Node 20 says no more than that)
   socket.onmessage = ({ data }) => {
-    sink.heard(data.length);
     try {
-      data = JSON.parse(data);
+      const message = parse(data);
+      sink.heard(data.length);
+      if (message.type === 'tricast.error') problem = message.data;
+      else sink.message(message);
     } catch (cause) {
-      return sink.end(cause);
+      sink.end(cause);
     }
-    if (data.type === 'tricast.error') problem = data.data;
-    else sink.message(data);
   };
   socket.onclose = ({ code, reason }) => {
     if (code >= 4400 && code < 4600) problem ??= { type: 'closed', detail: reason, status: code - 4000 };
@@ -36,6 +34,17 @@ export function openWebSocket(setup, ask, sink) {
     close() {
       socket.onmessage = socket.onclose = null;
       socket.close(1000);
+      socket.terminate?.(); // (`ws` would wait 30 s for an answer, and the program with it)
     },
   };
+}
+
+/** @param {Setup} setup @param {string} url @returns {Socket} */
+function create({ runtime: { WebSocket } }, url) {
+  try {
+    return new /** @type {NonNullable<typeof WebSocket>} */ (WebSocket)(url, ['tricast.v1']);
+  } catch (cause) {
+    // (what it says has the URL in it, and that has the token)
+    throw new TricastError('network', `a WebSocket can't be opened: ${/** @type {Error} */ (cause).name}`);
+  }
 }

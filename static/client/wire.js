@@ -1,7 +1,7 @@
-/** @import {Ask, Envelope, Setup} from './shapes.js' */
+import { TricastError } from './errors.js';
+import { attempt } from './runtime.js';
 
-/** What cursors are compared by. @param {string} [cursor] */
-export const offsetOf = (cursor = '-') => Number(cursor.slice(cursor.lastIndexOf('-') + 1) || -1);
+/** @import {Ask, Envelope, Setup} from './shapes.js' */
 
 /**
  * @param {Setup} setup
@@ -22,3 +22,10 @@ export const control = (type, data) => ({ id: '', source: '/tricast', type: `tri
 
 export const newId = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+
+/** What a message or an answer says. @param {string} text @returns {any} an object. Throws TricastError */
+export function parse(text) {
+  const found = attempt(() => JSON.parse(text));
+  if (Object(found) === found) return found;
+  throw new TricastError('protocol', `this is no answer of a tricast: ${text.slice(0, 100)}`);
+}

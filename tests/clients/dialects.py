@@ -17,6 +17,7 @@ BRISK: dict[str, Any] = {
     "backoff_most_s": 0.3,
     "better_every_s": 0.7,
     "poll_timeout_s": 2,
+    "renew_at": 0.2,
     "buffer": 100_000,
 }
 
@@ -27,7 +28,7 @@ class Dialect(Protocol):
     program: tuple[str, ...]
     asks: Mapping[str, Any] | None
 
-    def config(self, url: str, topics: list[str], *, tokens: bool) -> dict[str, Any]: ...
+    def config(self, url: str, topics: list[str], *, tokens: bool, **options: Any) -> dict[str, Any]: ...
 
     def heard(self, said: dict[str, Any]) -> Iterator[tuple[str, Any]]: ...
 
@@ -40,8 +41,8 @@ class Python:
     program = (sys.executable, "-W", "error", str(HERE / "python" / "follow.py"))
     asks: Mapping[str, Any] | None = None
 
-    def config(self, url: str, topics: list[str], *, tokens: bool) -> dict[str, Any]:
-        return {"url": url, "topics": topics, "tokens": tokens, "options": BRISK}
+    def config(self, url: str, topics: list[str], *, tokens: bool, **options: Any) -> dict[str, Any]:
+        return {"url": url, "topics": topics, "tokens": tokens, "options": BRISK | options}
 
     def heard(self, said: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield from said.items()
@@ -59,8 +60,8 @@ class JavaScript:
     )
     asks: Mapping[str, Any] | None = MappingProxyType({"id": "status", "do": "status"})
 
-    def config(self, url: str, topics: list[str], *, tokens: bool) -> dict[str, Any]:
-        return {"url": url, "topics": topics, "askToken": tokens}
+    def config(self, url: str, topics: list[str], *, tokens: bool, **options: Any) -> dict[str, Any]:
+        return {"url": url, "topics": topics, "askToken": tokens, **options}
 
     def heard(self, said: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         match said:

@@ -76,10 +76,13 @@ class Following:
 
     async def read(self) -> None:
         assert self.process.stdout is not None
-        while line := await self.process.stdout.readline():
+        rest = b""
+        while some := await self.process.stdout.read(1 << 18):
+            *lines, rest = (rest + some).split(b"\n")
             async with self.changed:
-                for name, value in self.dialect.heard(json.loads(line)):
-                    self._take(name, value)
+                for line in lines:
+                    for name, value in self.dialect.heard(json.loads(line)):
+                        self._take(name, value)
                 self.changed.notify_all()
         await self.process.wait()
         async with self.changed:
@@ -122,10 +125,14 @@ async def following(
     url: str,
     *topics: str,
     give_token: Callable[[int], str] | None = None,
+    **options: Any,
 ) -> AsyncIterator[Following]:
-    """A client of `url` that follows `topics`; `give_token(n)` answers its n-th question for one."""
+    """A client of `url` that follows `topics`; `give_token(n)` answers its n-th question for one.
+
+    `options` are of those that have the same name in both languages, such as `transports`.
+    """
     dialect = DIALECTS[language]
-    config = dialect.config(url, list(topics), tokens=give_token is not None)
+    config = dialect.config(url, list(topics), tokens=give_token is not None, **options)
     process = await asyncio.create_subprocess_exec(
         *dialect.program,
         json.dumps(config),

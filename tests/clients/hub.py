@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from itertools import count
 from pathlib import Path
 
 import httpx2
@@ -14,19 +15,22 @@ from tests.faults.faultserver import FaultServer
 
 EVENTS = 5000
 BATCH = 100
-TOPIC = "demo/orders"
 STOP_S = 20.0
 TRIM_S = 60.0
+HEARTBEAT = "0.5"  # where silence is to be noticed
+SELDOM = "5"  # where no load of the machine may look like silence
+_orders = count()
 
 
 class Hub:
-    """`publish` goes straight to the server; clients come by the `proxy`."""
+    """`publish` goes straight to the server, on a topic of this hub's own; clients come by the `proxy`."""
 
     def __init__(
-        self, server: FaultServer, proxy: FaultProxy, *, dev: bool, settings: dict[str, str]
+        self, server: FaultServer, proxy: FaultProxy, *, dev: bool = True, settings: dict[str, str]
     ) -> None:
         self.server = server
         self.proxy = proxy
+        self.topic = f"demo/orders-{next(_orders)}"
         self.published = 0
         self._dev = dev
         self._settings = settings
@@ -40,7 +44,8 @@ class Hub:
         key = self.server.key
         headers = {} if key is None else {"authorization": f"Bearer {key}"}
         url = f"http://127.0.0.1:{self.server.port}"
-        return httpx2.AsyncClient(base_url=url, headers=headers, timeout=30, trust_env=False)
+        # (loading authorities takes longer than a publish)
+        return httpx2.AsyncClient(base_url=url, headers=headers, timeout=30, trust_env=False, verify=False)
 
     async def start(self) -> None:
         await asyncio.to_thread(self.server.start, dev=self._dev, **self._settings)
@@ -51,19 +56,19 @@ class Hub:
         self.server.signal(signal.SIGTERM)
         assert await asyncio.to_thread(self.server.wait, STOP_S) == 0, self.server.errors()
 
-    async def publish(self, count: int) -> str:
-        """The next `count` numbers, in batches; the last cursor."""
+    async def publish(self, more: int) -> str:
+        """The next `more` numbers, in batches; the last cursor."""
         cursor = ""
         async with self.http() as http:
-            while count > 0:
-                size = min(BATCH, count)
+            while more > 0:
+                size = min(BATCH, more)
                 numbers = range(self.published, self.published + size)
-                batch = [{"topic": TOPIC, "data": {"n": number}} for number in numbers]
+                batch = [{"topic": self.topic, "data": {"n": number}} for number in numbers]
                 answer = await http.post("/v1/events", json=batch)
                 assert answer.status_code == 201, answer.text
                 cursor = answer.json()["cursor"]
                 self.published += size
-                count -= size
+                more -= size
         return cursor
 
     async def rest(self) -> None:
@@ -75,13 +80,13 @@ class Hub:
         url = f"http://127.0.0.1:{self.server.port}/v1/tokens"
         asked = {"subject": "ann", "app": "demo", "subscribe": ["demo/**"], "ttl_s": ttl_s}
         headers = {"authorization": f"Bearer {self.server.key}"}
-        answer = httpx2.post(url, json=asked, headers=headers, timeout=30, trust_env=False)
+        answer = httpx2.post(url, json=asked, headers=headers, timeout=30, trust_env=False, verify=False)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["token"])
 
     async def trimmed(self, cursor: str) -> None:
         """Wait until what follows `cursor` isn't kept any more: the server trims when it does."""
-        query = {"topic": TOPIC, "cursor": cursor, "timeout": "0", "limit": "1"}
+        query = {"topic": self.topic, "cursor": cursor, "timeout": "0", "limit": "1"}
         async with asyncio.timeout(TRIM_S), self.http() as http:
             while (await http.get("/v1/events", params=query)).json()["reset"] is None:  # noqa: ASYNC110 (nobody announces it)
                 await asyncio.sleep(0.1)
@@ -89,12 +94,30 @@ class Hub:
 
 @asynccontextmanager
 async def a_hub(folder: Path, *, dev: bool = True, **settings: str) -> AsyncIterator[Hub]:
-    """A started hub with its log in `folder`."""
+    """A started hub of a test's own, with its log in `folder`."""
     server = FaultServer(folder / "data", folder / "server.log")
     async with proxying() as proxy:
-        hub = Hub(server, proxy, dev=dev, settings={"heartbeat_s": "0.5", **settings})
+        hub = Hub(server, proxy, dev=dev, settings={"heartbeat_s": HEARTBEAT, **settings})
         try:
             await hub.start()
             yield hub
         finally:
             server.kill()
+
+
+@contextmanager
+def a_server(folder: Path, *, dev: bool) -> Iterator[FaultServer]:
+    """A server for many tests, of which none may hurt it."""
+    server = FaultServer(folder / "data", folder / "server.log")
+    try:
+        server.start(dev=dev, heartbeat_s=SELDOM)
+        yield server
+    finally:
+        server.kill()
+
+
+@asynccontextmanager
+async def at(server: FaultServer) -> AsyncIterator[Hub]:
+    """A hub on a server that others use too."""
+    async with proxying(server.port) as proxy:
+        yield Hub(server, proxy, settings={})

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 from tests.clients.faultproxy import FaultProxy, proxying
+from tests.clients.waiting import until
 from tests.harness.clients import Sse, WebSocket
 from tests.harness.server import Installation
-from tests.harness.sockets import Closed, patience, settled
+from tests.harness.sockets import Closed, patience
 from websockets.exceptions import InvalidStatus
 
 TOPIC = "demo/a"
@@ -42,9 +43,9 @@ async def test_without_a_fault_everything_passes(here: Installation, proxy: Faul
         assert (await stream.numbers(1), await socket.numbers(1)) == ([1], [1])
         assert (await get(proxy, "cursor=earliest")).json()["events"][0]["data"]["n"] == 1
         assert proxy.seen == {"sse": 1, "websocket": 1, "http": 1}
-        await settled(lambda: proxy.open == {"sse": 1, "websocket": 1})
-    await settled(lambda: not proxy.open)
-    await settled(lambda: not here.hub.callers)
+        await until(lambda: proxy.open == {"sse": 1, "websocket": 1})
+    await until(lambda: not proxy.open)
+    await until(lambda: not here.hub.callers)
 
 
 async def test_it_refuses_upgrades(proxy: FaultProxy) -> None:
@@ -63,7 +64,7 @@ async def test_it_closes_on_upgrades(proxy: FaultProxy) -> None:
 async def test_it_buffers_event_streams_until_they_end(here: Installation, proxy: FaultProxy) -> None:
     proxy.faults.buffers = True
     opening = asyncio.ensure_future(Sse.open(proxy.port, [TOPIC]))
-    await settled(lambda: len(here.hub.callers) == 1)
+    await until(lambda: len(here.hub.callers) == 1)
     await here.publish(TOPIC, 1)
     assert (await get(proxy)).status_code == 200
     await asyncio.wait([opening], timeout=NOT_YET_S)
@@ -80,7 +81,7 @@ async def test_it_cuts(here: Installation, proxy: FaultProxy) -> None:
         async with patience():
             with pytest.raises(Closed):
                 await stream.next()
-    await settled(lambda: not here.hub.callers)
+    await until(lambda: not here.hub.callers)
     assert proxy.cuts == 1
 
 
@@ -130,7 +131,7 @@ async def test_it_resets_and_it_says_nothing(proxy: FaultProxy) -> None:
 
 async def test_it_flaps(proxy: FaultProxy) -> None:
     async with proxy.flapping(0.01):
-        await settled(lambda: proxy.cuts >= 3)
+        await until(lambda: proxy.cuts >= 3)
     cuts = proxy.cuts
     assert (await get(proxy)).status_code == 200
     assert proxy.cuts == cuts

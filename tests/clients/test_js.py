@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +15,14 @@ from tests.clients.declarations import CLIENT, MANIFEST, STRICT, TYPES, check, g
 from tests.clients.npm import ROOT, node, packages
 
 HERE = Path(__file__).parent / "js"
-WITH_SERVER = HERE / "server.test.mjs"
-WITH_FAKES = sorted(set(HERE.glob("*.test.mjs")) - {WITH_SERVER})
+WITH_SERVER = (
+    [HERE / "server.test.mjs", HERE / "server-features.test.mjs"],
+    [HERE / "server-tabs.test.mjs"],  # (counts the server's connections)
+)
+WITH_FAKES = sorted(set(HERE.glob("*.test.mjs")) - {suite for suites in WITH_SERVER for suite in suites})
+APP = ROOT / "app"
 MOST_BYTES = 12 * 1024
-QUICK = ("--set", "heartbeat_s=0.3")
+QUICK = ("--set", "heartbeat_s=1")
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +49,19 @@ def test_the_client_does_what_it_says_where_time_and_network_are_fakes(folder: P
     assert "# fail 0" in said
 
 
-def test_the_client_follows_a_real_server_on_every_transport(
-    folder: Path, served: Served, guarded: Served
+@pytest.mark.parametrize("suites", WITH_SERVER, ids=["alone", "in tabs"])
+def test_the_client_does_what_it_says_with_a_real_server_on_every_transport(
+    folder: Path, suites: list[Path], served: Served, guarded: Served
 ) -> None:
     said = node(
         "--test",
-        WITH_SERVER,
+        *suites,
         folder=folder,
+        PYTHONPATH=str(APP),
         TRICAST_URL=served.url,
         TRICAST_GUARDED_URL=guarded.url,
         TRICAST_KEY=str(guarded.key),
+        TRICAST_SERVE=json.dumps([sys.executable, "-m", "tricast", "serve", "--dev"]),
     )
     assert "# skipped 0" in said
     assert "# fail 0" in said

@@ -10,13 +10,13 @@
 """
 
 from tricast.client.client import Client
-from tricast.client.core import Counts, State
 from tricast.client.members import Member
 from tricast.client.message import Event
 from tricast.client.options import Options, TransportName
 from tricast.client.presence import Presence
 from tricast.client.problems import BufferFull, Closed
 from tricast.client.publishing import Receipt
+from tricast.client.state import Counts, State
 from tricast.client.subscription import Subscription
 
 __all__ = [

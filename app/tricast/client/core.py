@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from tricast.client.backoff import Backoff
 from tricast.client.conversation import Conversation
@@ -20,23 +18,11 @@ from tricast.client.handover import Handover
 from tricast.client.link import Action, AskToken, Denied, Drop, Give, Link, Open, Purpose, Told
 from tricast.client.message import Control, Event, Message, number_in
 from tricast.client.options import Options, TransportName
+from tricast.client.patience import Patience
 from tricast.client.position import Position
 from tricast.client.problems import farewell
+from tricast.client.state import OVER, Counts, State
 from tricast.errors import TricastError, Unauthorized
-
-State: TypeAlias = Literal["connecting", "live", "replaying", "reconnecting", "offline", "failed", "closed"]
-_OVER: frozenset[State] = frozenset(("failed", "closed"))
-
-
-@dataclass(slots=True)
-class Counts:
-    """What happened so far: plain integers. `bytes`: of messages, as they came."""
-
-    events: int = 0
-    duplicates: int = 0
-    reconnects: int = 0
-    resets: int = 0
-    bytes: int = 0
 
 
 class Core:
@@ -75,9 +61,10 @@ class Core:
         self._backoff = Backoff(options.backoff_first_s, options.backoff_most_s, options.stable_s, random)
         self._handover = Handover(options, random)
         self._conversation = Conversation(self.actions.append)
+        self._patience = Patience(options)
         self._away = False
+        self._met = False
         self._connect_at: float | None = None
-        self._tick_by: float | None = None
         self._numbers = 0
 
     @property
@@ -95,7 +82,7 @@ class Core:
     def want(self, topics: Iterable[str], now: float, *, presence: bool = False) -> None:
         """Subscribe to exactly these. Without any there is no connection."""
         self.topics, self.presence = frozenset(topics), presence
-        if self.state in _OVER:
+        if self.state in OVER:
             return
         if not self.topics:
             self._drop_all()
@@ -111,7 +98,7 @@ class Core:
 
     def offline(self) -> None:
         """The network is gone: nothing is tried until `online`."""
-        if self.state not in _OVER:
+        if self.state not in OVER:
             self._away = True
             self._drop_all()
             self._connect_at = None
@@ -119,7 +106,7 @@ class Core:
 
     def online(self, now: float) -> None:
         """The network is back, or another one: connect anew at once."""
-        if self.state in _OVER:
+        if self.state in OVER:
             return
         self._away = False
         self._drop_all()
@@ -131,13 +118,13 @@ class Core:
 
     def close(self) -> None:
         """The end; nothing changes any more."""
-        if self.state not in _OVER:
+        if self.state not in OVER:
             self._drop_all()
             self._become("closed")
 
     def fail(self, error: TricastError) -> None:
         """The end, with an error: the application must act."""
-        if self.state not in _OVER:
+        if self.state not in OVER:
             self._drop_all()
             self.error = error
             self._become("failed")
@@ -146,49 +133,34 @@ class Core:
 
     def due_in_s(self, now: float) -> float:
         """How long until `tick` is to be called: at most a beat, so that a sleep is noticed."""
-        due = [now + self._beat_s, self._connect_at, *map(self._deadline, (self.link, self.next))]
+        patience = self._patience
+        due = [now + patience.beat_s(self.link), self._connect_at]
+        due += [patience.deadline(self.link), patience.deadline(self.next)]
         if self.link is not None and self.link.hello_at is not None:
             due += [self.credential.renew_due_at, self._handover.due_at(self)]
-        self._tick_by = max(now, min(at for at in due if at is not None))
-        return self._tick_by - now
+        at = max(now, min(at for at in due if at is not None))
+        self._patience.wake_by(at)
+        return at - now
 
     def tick(self, now: float) -> None:
         """Do what is due."""
-        if self.state in _OVER:
+        if self.state in OVER:
             return
-        by, self._tick_by = self._tick_by, None
-        if by is not None and now - by > self.options.sleep_beats * self._beat_s and not self._away:
+        if self._patience.has_slept(now, self.link) and not self._away:
             self.online(now)
             return
         if self._connect_at is not None and now >= self._connect_at:
             self._connect(now)
         for link in (self.next, self.link):
-            at = self._deadline(link)
+            at = self._patience.deadline(link)
             if link is not None and at is not None and now >= at:
                 self.actions.append(Drop(link.id))
-                self.ended(link.id, self._silence(link), now)
+                self.ended(link.id, self._patience.end(link), now)
         if self.link is not None and self.link.hello_at is not None:
             due = self.credential.renew_due_at
             if due is not None and now >= due:
                 self._ask()
             self._begin_handover(now)
-
-    @property
-    def _beat_s(self) -> float:
-        return (self.link and self.link.beat_s) or self.options.beat_s
-
-    def _deadline(self, link: Link | None) -> float | None:
-        """When patience with a connection ends: briefly before hello, then after some beats."""
-        if link is None:
-            return None
-        if link.hello_at is None:
-            return link.opened_at + self.options.hello_timeout_s
-        return None if link.beat_s is None else link.heard_at + link.beat_s * self.options.silent_beats
-
-    def _silence(self, link: Link) -> Dropped:
-        if link.hello_at is None:
-            return NoHello(f"{link.transport}: no hello for {self.options.hello_timeout_s:g} s")
-        return Dropped("nothing was heard for some beats")
 
     # Connecting
 
@@ -204,7 +176,7 @@ class Core:
         token = self.credential.token
         link = Link(self._numbers, transport, purpose, self.topics, self.presence, token, now, now)
         topics, cursor = tuple(sorted(self.topics)), self.position.cursor or "latest"
-        self.actions.append(Open(link.id, transport, topics, cursor, token, self.presence))
+        self.actions.append(Open(link.id, transport, topics, cursor, token, self.presence, self._met))
         return link
 
     def _ask(self) -> None:
@@ -216,7 +188,7 @@ class Core:
     def token_given(self, token: str, now: float) -> None:
         """The token that was asked for."""
         self.credential.given(token)
-        if self.state in _OVER or self._away:
+        if self.state in OVER or self._away:
             return
         if self.link is None:
             self._connect_at = now if self.topics else None
@@ -289,8 +261,9 @@ class Core:
             self.actions.append(Told(said.type, said.data))
 
     def _hello(self, link: Link, said: Control, now: float) -> None:
-        link.hello_at, link.confirmed = now, link.topics
-        link.beat_s = number_in(said.data, "heartbeat_s")
+        link.hello_at, link.confirmed, self._met = now, link.topics, True
+        beat_s = number_in(said.data, "heartbeat_s")
+        link.beat_s = beat_s if beat_s is not None and beat_s > 0 else None
         link.connection = said.data.get("connection")
         self.credential.accepted(now, number_in(said.data, "expires_in_s"))
         if link is self.link:
@@ -425,5 +398,5 @@ class Core:
         self._handover.done()
 
     def _become(self, state: State) -> None:
-        if self.state not in _OVER:
+        if self.state not in OVER:
             self.state = state

@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from tricast.errors import TricastError
 
+# However late somebody says to come back: nobody stays away for days because a proxy said so.
+LONGEST_S = 3600.0
+
 
 class Ended(Exception):
     """A connection is over; the message says why."""
@@ -25,7 +28,7 @@ class Refused(Ended):
 
 
 class Dropped(Ended):
-    """`after_s`: when to come back, exactly, if that was said. `at_least_s`: not before.
+    """`after_s`: when to come back, exactly, if that was said. `at_least_s`: not before. Up to an hour.
 
     `is_ours`: the server itself ended it, so the transport gets through.
     """
@@ -39,8 +42,8 @@ class Dropped(Ended):
         is_ours: bool = False,
     ) -> None:
         super().__init__(why)
-        self.after_s = after_s
-        self.at_least_s = at_least_s
+        self.after_s = None if after_s is None else min(max(after_s, 0.0), LONGEST_S)
+        self.at_least_s = min(max(at_least_s, 0.0), LONGEST_S)
         self.is_ours = is_ours
 
 

@@ -16,6 +16,7 @@ from tricast.client.ends import Dropped, Ended, Refused
 from tricast.client.link import Action, AskToken, Drop, Open, Say, Told
 from tricast.client.message import Event
 from tricast.client.problems import Closed, end_of, error_of
+from tricast.client.state import OVER
 from tricast.client.transports.base import Transport
 from tricast.errors import TricastError, Unauthorized
 
@@ -25,8 +26,9 @@ Reply: TypeAlias = asyncio.Future[dict[str, Any]]
 
 def sleepless_s() -> float:
     """Seconds of a clock that goes on while the machine sleeps, where there is one."""
-    boottime = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boottime is None else time.clock_gettime(boottime)
+    # (on macOS it is CLOCK_MONOTONIC that goes on, and `time.monotonic` that doesn't)
+    clock = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 def is_credential(token: object) -> bool:
@@ -38,7 +40,7 @@ class Engine:
     """Runs a core. `tell` gets the actions that are for the application; `changed` is called after each step.
 
     `dial` makes a connection for an order; `ask` gets a token. Start it in a running loop, and
-    `await stop()`.
+    `await stop()`. `over` is set once it has failed or is closed.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Engine:
     ) -> None:
         self.core = core
         self.clock = clock
+        self.over = asyncio.Event()
         self._dial = dial
         self._ask = ask
         self._tell = tell
@@ -72,7 +75,9 @@ class Engine:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
-        if self.core.state not in ("failed", "closed"):
+        if self.core.state in OVER:
+            self.over.set()
+        else:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(self.core.due_in_s(self.clock()), self._tick)
 
@@ -171,7 +176,13 @@ class Engine:
         ref = f"app-{self._refs}"
         reply: Reply = asyncio.get_running_loop().create_future()
         self._replies[ref] = (link.id, reply)
-        reply.add_done_callback(lambda _: self._replies.pop(ref, None))
+
+        def answered(done: Reply) -> None:
+            self._replies.pop(ref, None)
+            if not done.cancelled():
+                done.exception()  # (who asked may have gone meanwhile: then nobody else looks at it)
+
+        reply.add_done_callback(answered)
         self.start(self._say(link.id, command | {"ref": ref}))
         return reply
 

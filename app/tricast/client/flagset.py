@@ -50,10 +50,11 @@ class FlagSet:
     def install(self, snapshot: Mapping[str, Any]) -> list[FlagChange]:
         """The answer of `GET /v1/flags`; what it changes. Events up to its cursor are in it."""
         before = self._flags
-        self._flags = {flag["key"]: flag for flag in snapshot["flags"] if not flag.get("archived")}
-        self._settings(snapshot)
+        with self._lock:  # (else somebody may evaluate new flags by old settings)
+            self._flags = {flag["key"]: flag for flag in snapshot["flags"] if not flag.get("archived")}
+            self._settings(snapshot)
+            self._ready = False
         self._offset = offset_of(snapshot["cursor"])
-        self._ready = False
         keys = [*before, *(key for key in self._flags if key not in before)]
         changes = [FlagChange(key, before.get(key), self._flags.get(key)) for key in keys]
         return [change for change in changes if change.before != change.after]
@@ -64,18 +65,20 @@ class FlagSet:
             return []
         self._offset = offset_of(event.cursor)
         if event.type == SETTINGS:
-            self._settings(event.data.get("settings") or {})
-            self._ready = False
+            with self._lock:
+                self._settings(event.data.get("settings") or {})
+                self._ready = False
             return [FlagChange(key, flag, flag) for key, flag in self._flags.items()]
         key = event.subject
         if key is None or "flag" not in event.data:
             return []
         before, flag = self._flags.get(key), event.data["flag"]
-        if flag is None or flag.get("archived"):
-            self._flags.pop(key, None)
-        else:
-            self._flags[key] = flag
-        self._ready = False
+        with self._lock:
+            if flag is None or flag.get("archived"):
+                self._flags.pop(key, None)
+            else:
+                self._flags[key] = flag
+            self._ready = False
         after = self._flags.get(key)
         return [FlagChange(key, before, after)] if before != after else []
 

@@ -33,7 +33,7 @@ class Link:
     purpose: Purpose
     topics: frozenset[str]
     presence: bool
-    token: str | None
+    token: str | None = field(repr=False)
     opened_at: float
     heard_at: float
     beat_s: float | None = None
@@ -52,14 +52,18 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Connect, and report what is said, and the end, under the number `link`."""
+    """Connect, and report what is said, and the end, under the number `link`.
+
+    `known`: the server was there before, so that a stranger's refusal is only in the way.
+    """
 
     link: int
     transport: TransportName
     topics: tuple[str, ...]
     cursor: str
-    token: str | None
+    token: str | None = field(repr=False)
     presence: bool
+    known: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,10 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Say:
-    """Send a command."""
+    """Send a command (which may hold a token)."""
 
     link: int
-    command: dict[str, Any]
+    command: dict[str, Any] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable
 from typing import Any
+
+from tricast.errors import BadRequest
 
 _log = logging.getLogger("tricast.client")
 
@@ -16,7 +19,15 @@ class Listeners:
         self._by_kind: dict[str, dict[object, Callable[..., object]]] = {}
 
     def add(self, kind: str, listener: Callable[..., object]) -> Callable[[], None]:
-        """Call `listener` from now on; the function that is given back ends that."""
+        """Call `listener` from now on; the function that is given back ends that.
+
+        Raises BadRequest for an `async` function: nobody would await it.
+        """
+        if inspect.iscoroutinefunction(listener):
+            raise BadRequest(
+                "a listener must not be async; let it start a task, or iterate over a subscription",
+                field="listener",
+            )
         key = object()
         self._by_kind.setdefault(kind, {})[key] = listener
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,26 +27,38 @@ class Members:
     @property
     def all(self) -> list[Member]:
         """Everybody, who came first first."""
-        return sorted(self._by_subject.values(), key=lambda member: (member.since, member.subject))
+        there = tuple(self._by_subject.values())  # (in one step: it may be asked for from any thread)
+        return sorted(there, key=lambda member: (member.since, member.subject))
 
-    def listed(self, members: list[Mapping[str, Any]]) -> bool:
+    def listed(self, members: list[Any]) -> bool:
         """The full list, which is true whatever was told before (DELIVERY.md 25)."""
         before = self._by_subject
-        self._by_subject = {member["subject"]: _member(member) for member in members}
+        there = [member for data in members if (member := member_of(data)) is not None]
+        self._by_subject = {member.subject: member for member in there}
         return before != self._by_subject
 
-    def told(self, type: str, data: Mapping[str, Any]) -> bool:
+    def told(self, type: str, data: Any) -> bool:
         """Somebody joined, left or changed."""
-        subject = data["subject"]
-        before = self._by_subject.get(subject)
+        member = member_of(data)
+        if member is None:
+            return False
+        before = self._by_subject.get(member.subject)
         if type == LEFT:
-            self._by_subject.pop(subject, None)
+            self._by_subject.pop(member.subject, None)
         else:
-            self._by_subject[subject] = _member(data)
-        return before != self._by_subject.get(subject)
+            self._by_subject[member.subject] = member
+        return before != self._by_subject.get(member.subject)
 
 
-def _member(data: Mapping[str, Any]) -> Member:
-    return Member(
-        data["subject"], data.get("state"), int(data.get("connections", 1)), str(data.get("since", ""))
-    )
+def member_of(data: Any) -> Member | None:
+    """A member as it comes over the wire; None if it is none."""
+    match data:
+        case {"subject": str(subject), **more}:
+            state, connections = more.get("state"), more.get("connections")
+            return Member(
+                subject,
+                state if isinstance(state, dict) else None,
+                connections if isinstance(connections, int) else 1,
+                str(more.get("since", "")),
+            )
+    return None

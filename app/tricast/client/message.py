@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import orjson
 
 from tricast.client.ends import Dropped
-from tricast.client.position import offset_of
+from tricast.client.position import is_cursor
 
 SOURCE = "/tricast"
 PREFIX = "tricast."
@@ -68,17 +68,11 @@ def message_of(envelope: Any) -> Message:
 
 
 def _control(envelope: dict[str, Any], kind: str) -> Control:
-    data = envelope.get("data")
-    cursor = envelope.get("cursor")
-    if cursor is not None:
-        offset_of(cursor)
+    data, cursor = envelope.get("data"), _cursor(envelope)
     return Control(kind.removeprefix(PREFIX), data if isinstance(data, dict) else {}, cursor)
 
 
 def _event(envelope: dict[str, Any]) -> Event:
-    cursor = envelope.get("cursor")
-    if cursor is not None:
-        offset_of(cursor)
     return Event(
         envelope["id"],
         envelope["source"],
@@ -86,10 +80,17 @@ def _event(envelope: dict[str, Any]) -> Event:
         envelope["topic"],
         envelope.get("subject"),
         envelope.get("time"),
-        cursor,
+        _cursor(envelope),
         _data(envelope),
         envelope,
     )
+
+
+def _cursor(envelope: dict[str, Any]) -> str | None:
+    cursor: str | None = envelope.get("cursor")
+    if cursor is not None and not is_cursor(cursor):
+        raise ValueError("cursor")
+    return cursor
 
 
 def _data(envelope: dict[str, Any]) -> Any:

@@ -10,7 +10,7 @@ api.get_client().get_boolean_value("new-checkout", False)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.event import ProviderEventDetails
@@ -18,14 +18,16 @@ from openfeature.exception import ErrorCode, GeneralError, ProviderFatalError, P
 from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType
 from openfeature.provider import AbstractProvider, Metadata
 
+from tricast.client.client import Client
 from tricast.client.engine import AskForToken
 from tricast.client.flags import Flags
 from tricast.client.flagset import FlagChange
 from tricast.client.options import Options
-from tricast.client.sync import Client
-from tricast.errors import BadRequest, Forbidden, NotFound, TricastError, Unauthorized
+from tricast.client.thread import LoopThread
+from tricast.errors import BadRequest, Forbidden, TricastError, Unauthorized
 
-_FATAL = (Unauthorized, Forbidden, NotFound, BadRequest)
+Said: TypeAlias = Literal["ready", "stale", "error", "fatal"]
+_FATAL = (Unauthorized, Forbidden, BadRequest)
 
 
 class TricastProvider(AbstractProvider):
@@ -34,7 +36,8 @@ class TricastProvider(AbstractProvider):
     server refuses.
 
     `token`: a token or API key with the scope `flags:read`, or a function that gives one. Initialising
-    waits up to `ready_s` for the first snapshot.
+    waits up to `ready_s` for the first snapshot; if there is none by then that is an ERROR, and READY is
+    said when it comes.
     """
 
     def __init__(
@@ -51,54 +54,70 @@ class TricastProvider(AbstractProvider):
         self._client_of: Callable[[], Client] = lambda: Client(url, token=token, options=options)
         self._place = (app, environment)
         self._ready_s = ready_s
-        self._client: Client | None = None
+        self._thread: LoopThread | None = None
         self._flags: Flags | None = None
+        # What the application was told last; None: the SDK is still waiting for `initialize`.
+        self._told: Said | None = None
 
     def get_metadata(self) -> Metadata:
         return Metadata(name="tricast")
 
     def initialize(self, evaluation_context: EvaluationContext) -> None:
         """Connect, and wait for the flags. Raises ProviderFatalError for a refusal, else GeneralError."""
-        if self._client is not None:
+        if self._thread is not None:
             return
-        client = self._client_of()
         try:
-            client.__enter__()
-            flags = client.flags(*self._place, timeout_s=self._ready_s)
+            client = self._client_of()
+            thread = LoopThread(client)
+            thread.start()
+        except TricastError as error:
+            raise ProviderFatalError(str(error)) from error
+        self._thread = thread
+        try:
+            self._flags = thread.wait(lambda: self._follow(client))
+            thread.wait(self._flags.ready, self._ready_s)
+        except _FATAL as error:
+            self.shutdown()
+            raise ProviderFatalError(str(error)) from error
         except (TricastError, TimeoutError) as error:
-            client.close()
-            if isinstance(error, _FATAL):
-                raise ProviderFatalError(str(error)) from error
-            raise GeneralError(f"no flags within {self._ready_s:g} s: {error}") from error
-        self._client, self._flags = client, flags
+            self._told = "error"
+            raise GeneralError(f"no flags within {self._ready_s:g} s; it goes on trying: {error}") from error
+        self._told = "ready"
+
+    async def _follow(self, client: Client) -> Flags:
+        flags = client.flags(*self._place)
         flags.on_change(self._changed)
-        flags.on_stale(self._stale)
-        client.on("state", self._state)
+        flags.on_stale(lambda _: self._tell())
+        flags.on_error(lambda _: self._tell())
+        return flags
 
     def shutdown(self) -> None:
-        client, self._client, self._flags = self._client, None, None
-        if client is not None:
-            client.close()
+        thread, self._thread, self._flags, self._told = self._thread, None, None, None
+        if thread is not None:
+            thread.stop()
 
     # What is told (in the client's thread)
 
     def _changed(self, changes: list[FlagChange]) -> None:
         keys = [change.key for change in changes]
-        self.emit_provider_configuration_changed(ProviderEventDetails(flags_changed=keys))
+        if self._told is not None:
+            self.emit_provider_configuration_changed(ProviderEventDetails(flags_changed=keys))
 
-    def _stale(self, stale: bool) -> None:
-        if self._client is None or self._client.state in ("failed", "closed"):
+    def _tell(self) -> None:
+        flags = self._flags
+        if flags is None or self._told is None:
             return
-        if stale:
+        now = _state_of(flags)
+        if now == self._told or (now == "stale" and not flags.loaded):
+            return
+        self._told = now
+        if now == "ready":
+            self.emit_provider_ready(ProviderEventDetails())
+        elif now == "stale":
             self.emit_provider_stale(ProviderEventDetails(message="there is no connection"))
         else:
-            self.emit_provider_ready(ProviderEventDetails())
-
-    def _state(self, state: str) -> None:
-        if state == "failed" and self._client is not None:
-            self.emit_provider_error(
-                ProviderEventDetails(message=str(self._client.error), error_code=ErrorCode.PROVIDER_FATAL)
-            )
+            code = ErrorCode.PROVIDER_FATAL if now == "fatal" else ErrorCode.GENERAL
+            self.emit_provider_error(ProviderEventDetails(message=str(flags.error), error_code=code))
 
     # Evaluation
 
@@ -136,3 +155,9 @@ class TricastProvider(AbstractProvider):
         evaluation_context: EvaluationContext | None = None,
     ) -> FlagResolutionDetails[Sequence[FlagValueType] | Mapping[str, FlagValueType]]:
         return self._resolve(flag_key, default_value, evaluation_context)
+
+
+def _state_of(flags: Flags) -> Said:
+    if flags.error is not None:
+        return "fatal" if isinstance(flags.error, _FATAL) else "error"
+    return "stale" if flags.stale else "ready"

@@ -67,7 +67,7 @@ class Options:
 
 def check_number(name: str, value: float, *, zero: bool = False) -> None:
     """Raises BadRequest unless `value` is above 0 (or 0, if `zero`)."""
-    if value < 0 or (value == 0 and not zero):
+    if not (value > 0 or (zero and value == 0)):
         raise BadRequest(f"{name} {value!r} must be {'0 or more' if zero else 'above 0'}", field=name)
 
 

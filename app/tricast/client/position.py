@@ -8,6 +8,11 @@ def offset_of(cursor: str) -> int:
     return int(cursor.rpartition("-")[2])
 
 
+def is_cursor(value: object) -> bool:
+    """Whether it can be gone on from."""
+    return isinstance(value, str) and value.rpartition("-")[2].isdecimal()
+
+
 class Position:
     """Sifts events that come over changing connections: each once, in order (DELIVERY.md 12).
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import math
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -120,19 +121,23 @@ def retry_after_s(value: str | None) -> float | None:
     if value is None:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
     except ValueError:
-        pass
+        return _until(value)
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _until(date: str) -> float | None:
     try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+        return max(0.0, email.utils.parsedate_to_datetime(date).timestamp() - time.time())
+    except (ValueError, OverflowError):
         return None
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, *, is_last: bool) -> Ended:
     """What an HTTP refusal means for a connection.
 
-    A stranger's (a proxy's) counts as one only where no other transport could do better (`is_last`).
+    A stranger's (a proxy's) counts as one only where nothing could do better (`is_last`).
     """
     error = answered(status, headers, body)
     if problem_in(headers, body) is not None:

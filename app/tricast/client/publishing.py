@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx2
@@ -15,6 +16,8 @@ from tricast.client.retrying import Retrying
 from tricast.client.transports.endpoint import Endpoint, credentials
 from tricast.errors import BadRequest, Unavailable
 from tricast.event import new_id
+
+LARGE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +40,19 @@ class Publisher:
     async def publish(self, event: dict[str, Any], deadline_s: float) -> Receipt:
         """The receipt. Raises the TricastError of a refusal, or Unavailable after `deadline_s` of trying."""
         what = f"publish {event['id']!r} (the same again, with that id, is safe)"
-        answer = await self._retrying.done(lambda: self._attempt(event), within_s=deadline_s, what=what)
-        return _receipt(event, answer)
+        body = orjson.dumps(event)
+        attempt = partial(self._attempt, event, body)
+        return _receipt(event, await self._retrying.done(attempt, within_s=deadline_s, what=what))
 
-    async def _attempt(self, event: dict[str, Any]) -> dict[str, Any]:
-        reply = self._engine.command({"op": "publish", **event})
-        return await (self._post(event) if reply is None else reply)
+    async def _attempt(self, event: dict[str, Any], body: bytes) -> dict[str, Any]:
+        # (what is too large ends a WebSocket; by HTTP it is a plain refusal)
+        reply = self._engine.command({"op": "publish", **event}) if len(body) <= LARGE_BYTES else None
+        return await (self._post(body) if reply is None else reply)
 
-    async def _post(self, event: dict[str, Any]) -> dict[str, Any]:
+    async def _post(self, body: bytes) -> dict[str, Any]:
         headers = {"content-type": "application/json", **credentials(await self._retrying.token())}
         async with self._endpoint.failures():
-            response = await self._endpoint.http.post(
-                self._endpoint.events, content=orjson.dumps(event), headers=headers
-            )
+            response = await self._endpoint.http.post(self._endpoint.events, content=body, headers=headers)
         if response.status_code != httpx2.codes.CREATED:
             raise answered(response.status_code, response.headers, response.content)
         return _parsed(response.content)

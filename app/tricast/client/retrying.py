@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from tricast.client.backoff import Backoff
@@ -25,14 +26,15 @@ class Retrying:
     async def done(self, attempt: Callable[[], Awaitable[T]], *, within_s: float | None, what: str) -> T:
         """What `attempt` gives in the end; after a 401 with a new token, once.
 
-        `what` it is about stands in the message. Raises the TricastError of a refusal, or Unavailable
-        after `within_s` (None: never) of trying.
+        `what` it is about stands in the message. Raises the TricastError of a refusal, Unavailable
+        after `within_s` (None: never) of trying, or what the client is over with.
         """
         clock, options = self._engine.clock, self._engine.core.options
         until = None if within_s is None else clock() + within_s
         backoff = Backoff(options.backoff_first_s, options.backoff_most_s, options.stable_s, self._random)
         renewed = False
         while True:
+            self._engine.raise_if_over()
             try:
                 return await self._attempt(attempt)
             except Unauthorized:
@@ -48,7 +50,9 @@ class Retrying:
             wait_s = at_least_s + backoff.delay_s()
             if until is not None and clock() + wait_s >= until:
                 raise Unavailable(f"could not {what} within {within_s:g} s ({why})")
-            await asyncio.sleep(wait_s)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._engine.over.wait()
 
     async def _attempt(self, attempt: Callable[[], Awaitable[T]]) -> T:
         timeout_s = self._engine.core.options.publish_timeout_s
@@ -63,9 +67,10 @@ class Retrying:
         credential = self._engine.core.credential
         if credential.is_wanted(self._engine.clock()):
             await self.renew()
+        self._engine.raise_if_over()
         return credential.token
 
     async def renew(self) -> None:
         """Have a new token asked for. Raises what the client has failed with, should it."""
-        await asyncio.shield(self._engine.ask_token())
+        await asyncio.wait([self._engine.ask_token()])  # (others wait for it too: it isn't ours to cancel)
         self._engine.raise_if_over()

@@ -69,6 +69,10 @@ class Subscription:
         if self._feed.buffer.is_ended and not self._feed.buffer.waiting:
             self._feed.buffer.take()
 
+    def take(self) -> Event | None:
+        """The next event if there is one now, else None. Raises what iterating raises."""
+        return self._feed.buffer.take()
+
     async def next(self) -> Event | None:
         """The next event; None at the end."""
         buffer, more = self._feed.buffer, self._feed.more

@@ -10,32 +10,28 @@ with Client("https://events.example", token="…") as client:
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
-import threading
-from collections.abc import Callable, Coroutine
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Self
 
 from tricast.client import client as asynchronous
 from tricast.client import subscription
-from tricast.client.core import Counts, State
 from tricast.client.engine import AskForToken
 from tricast.client.message import Event
-from tricast.client.options import Options, Overflow, TransportName
+from tricast.client.options import Options, Overflow
+from tricast.client.problems import Closed
 from tricast.client.publishing import Receipt
-from tricast.errors import BadRequest, TricastError
+from tricast.client.shown import Shown
+from tricast.client.syncpresence import Presence
+from tricast.client.thread import Closing, LoopThread
 
 if TYPE_CHECKING:
-    from tricast.client.flags import Flags
-
-T = TypeVar("T")
+    from tricast.client.syncflags import Flags
 
 
-class Client:
+class Client(Shown, Closing):
     """As `tricast.client.Client`, to be used by `with`; its methods wait. Several threads may use one.
 
-    Listeners, and a `token` function, are called in the client's own thread.
+    Listeners, and a `token` function, are called in the client's own thread, where nothing may wait.
     """
 
     def __init__(
@@ -46,87 +42,30 @@ class Client:
         cursor: str | None = None,
         options: Options | None = None,
     ) -> None:
-        self._client = asynchronous.Client(url, token=token, cursor=cursor, options=options)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._over = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="tricast-client", daemon=True)
-        self._started: concurrent.futures.Future[None] = concurrent.futures.Future()
+        client = asynchronous.Client(url, token=token, cursor=cursor, options=options)
+        super().__init__(client._core, client._latency)
+        self._client = client
+        self._thread = LoopThread(client)
 
     def __enter__(self) -> Self:
-        if self._thread.ident is not None:
-            raise BadRequest("this client was started before; make a new one", field="client")
         self._thread.start()
-        self._started.result()
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connection; iterations end. Again is no error."""
-        loop = self._loop
-        if loop is not None and self._thread.is_alive():
-            loop.call_soon_threadsafe(self._over.set)
-            self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._live())
-        finally:
-            self._started.cancel()  # (of no effect once it is)
-
-    async def _live(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        async with self._client:
-            self._started.set_result(None)
-            await self._over.wait()
-
-    def _wait(self, work: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
-        """What `work` gives, done in the client's thread. Raises TimeoutError after `timeout_s`."""
-        loop = self._loop
-        if loop is None or not self._thread.is_alive():
-            work.close()
-            raise BadRequest("the client is not started, or closed; use it by `with`", field="client")
-        done = asyncio.run_coroutine_threadsafe(work, loop)
-        try:
-            return done.result(timeout_s)
-        except concurrent.futures.TimeoutError:
-            done.cancel()
-            raise TimeoutError from None
-
-    @property
-    def state(self) -> State:
-        """connecting, replaying, live, reconnecting, offline, failed (`error` says why) or closed."""
-        return self._client.state
-
-    @property
-    def error(self) -> TricastError | None:
-        """Why it failed."""
-        return self._client.error
-
-    @property
-    def transport(self) -> TransportName | None:
-        """What the connection goes over now; None: there is none."""
-        return self._client.transport
-
-    @property
-    def cursor(self) -> str | None:
-        """The last cursor seen: what to give to the next client."""
-        return self._client.cursor
-
-    @property
-    def counts(self) -> Counts:
-        """What happened so far."""
-        return self._client.counts
+        self._thread.stop()
 
     def on(self, kind: asynchronous.Kind, listener: Callable[..., object]) -> Callable[[], None]:
         """Call `listener`, in the client's thread; the function that is given back ends that."""
         return self._client.on(kind, listener)
+
+    def offline(self) -> None:
+        """The host knows that the network is gone: try nothing until `online()`."""
+        self._thread.call(self._client.offline)
+
+    def online(self) -> None:
+        """The host knows that the network is back, or is another one: connect anew at once."""
+        self._thread.call(self._client.online)
 
     def publish(
         self,
@@ -139,9 +78,12 @@ class Client:
         source: str | None = None,
         deadline_s: float | None = None,
     ) -> Receipt:
-        """Publish; the receipt says that it is stored, once. Raises the TricastError of a refusal."""
-        return self._wait(
-            self._client.publish(
+        """Publish; the receipt says that it is stored, once.
+
+        Raises the TricastError of a refusal, Unavailable after `deadline_s` (publish_deadline_s), or Closed.
+        """
+        return self._thread.wait(
+            lambda: self._client.publish(
                 topic, data, type=type, id=id, subject=subject, source=source, deadline_s=deadline_s
             )
         )
@@ -150,32 +92,35 @@ class Client:
         self, *patterns: str, buffer: int | None = None, overflow: Overflow | None = None
     ) -> Subscription:
         """The events of these patterns from now on (of the first: from the client's cursor)."""
+        inner = self._thread.call(lambda: self._client.subscribe(*patterns, buffer=buffer, overflow=overflow))
+        return Subscription(inner, self._thread)
 
-        async def begin() -> subscription.Subscription:
-            return self._client.subscribe(*patterns, buffer=buffer, overflow=overflow)
-
-        return Subscription(self._wait(begin()), self._wait)
+    def presence(self, topic: str) -> Presence:
+        """Who is on `topic`, and being there oneself. Needs the scope `presence`; `close()` it at the end."""
+        return Presence(self._thread.call(lambda: self._client.presence(topic)), self._thread)
 
     def flags(self, app: str, environment: str, *, timeout_s: float | None = None) -> Flags:
-        """The flags of an app in an environment, once they are here. Raises TimeoutError, or a refusal.
+        """The flags of an app in an environment, once they are here.
 
-        Their methods that don't wait (`get`, `evaluate`, `all`, `on_change`) may be called from any thread.
+        Raises TimeoutError, or the TricastError of a refusal. Needs the scope `flags:read`.
         """
+        from tricast.client.syncflags import Flags  # (who has no flags needs no flagd)
 
-        async def begin() -> Flags:
-            flags = self._client.flags(app, environment)
-            await flags.ready()
-            return flags
+        flags = Flags(self._thread.call(lambda: self._client.flags(app, environment)), self._thread)
+        try:
+            flags.ready(timeout_s)
+        except BaseException:
+            flags.close()
+            raise
+        return flags
 
-        return self._wait(begin(), timeout_s)
 
-
-class Subscription:
+class Subscription(Closing):
     """Events, each once and in order: `for event in subscription`, or `next(timeout_s=…)`."""
 
-    def __init__(self, inner: subscription.Subscription, wait: Callable[..., Any]) -> None:
+    def __init__(self, inner: subscription.Subscription, thread: LoopThread) -> None:
         self._inner = inner
-        self._wait = wait
+        self._thread = thread
 
     @property
     def patterns(self) -> frozenset[str]:
@@ -188,12 +133,14 @@ class Subscription:
 
     def active(self, timeout_s: float | None = None) -> None:
         """Wait until the server is known to send these patterns: what is published now, comes."""
-        self._wait(self._inner.active(), timeout_s)
+        self._thread.wait(self._inner.active, timeout_s)
 
     def next(self, timeout_s: float | None = None) -> Event | None:
         """The next event; None at the end. Raises TimeoutError, or what iterating raises."""
-        event: Event | None = self._wait(self._inner.next(), timeout_s)
-        return event
+        try:
+            return self._thread.wait(self._inner.next, timeout_s)
+        except Closed:
+            return self._inner.take()  # (what came before)
 
     def __iter__(self) -> Self:
         return self
@@ -205,19 +152,9 @@ class Subscription:
         return event
 
     def close(self) -> None:
-        """Unsubscribe."""
-        self._wait(self._close())
+        """Unsubscribe. Once the client is closed, that is no error."""
 
-    async def _close(self) -> None:
-        self._inner.close()
+        async def close() -> None:
+            self._inner.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+        self._thread.end(close)

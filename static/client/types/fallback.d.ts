@@ -4,8 +4,8 @@ export declare class Fallback {
     #private;
     /** Another tab has the connection. */
     follows: boolean;
-    /** @param {Transport[] | undefined} wanted best first @param {Runtime} runtime @param {string} base */
-    constructor(wanted: Transport[] | undefined, { WebSocket, storage }: Runtime, base: string);
+    /** @param {Transport[] | undefined} wanted best first @param {Runtime} runtime @param {string} origin */
+    constructor(wanted: Transport[] | undefined, { WebSocket, storage }: Runtime, origin: string);
     /** @returns {Transport} */
     get transport(): Transport;
     get better(): Transport[];

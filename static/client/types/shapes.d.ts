@@ -74,6 +74,8 @@ export interface Socket {
   onerror: ((event: any) => void) | null;
   send(text: string): void;
   close(code?: number): void;
+  /** Of npm's `ws`: at once. */
+  terminate?(): void;
 }
 
 export interface Channel {
@@ -110,10 +112,14 @@ export interface Setup {
   base: string;
   tokens: Tokens;
   fallback: Fallback;
-  /** Where to begin as long as there is no cursor. */
-  start: string;
   /** This client's id. */
   client: string;
+  /** Aborted when the client is closed. */
+  over: AbortSignal;
+  /** To be called then. (Node warns of more than ten listeners to a signal.) */
+  closing: Set<(reason: TricastError) => void>;
+  /** An error that nobody waits for. */
+  tell(error: TricastError): void;
   /** The tabs' common channel. */
   channel?: { post(message: any): void; listen(listener: (message: any) => void): () => void };
 }
@@ -155,11 +161,11 @@ export interface Hooks {
   event(event: Envelope): void;
   reset(reset: Reset): void;
   presence(message: Envelope): void;
-  /** Topics that were added, and are wanted no more. */
+  /** Topics that were added, and are wanted no more. None: presence is. */
   refused(topics: string[], error: TricastError): void;
   /** Something of the status has changed. */
   status(): void;
-  /** The cursor has. */
+  /** The cursor has, or there was a sign of life. */
   moved(): void;
 }
 
@@ -246,6 +252,8 @@ export interface Tricast {
   readonly latency: number | undefined;
   /** Why it is `failed`, `reconnecting` or `offline`. */
   readonly error: TricastError | undefined;
+  /** When the next attempt is made, in ms since 1970; undefined while none is waited for. */
+  readonly retryAt: number | undefined;
   readonly counts: Readonly<Counts>;
   /** Call back, until the function that is returned is called. */
   on<Name extends keyof Told>(name: Name, listener: (told: Told[Name]) => void): () => void;

@@ -660,6 +660,21 @@ test('what was refused to somebody else meanwhile is not used again', async () =
   assert.notEqual(client.state, 'failed');
 });
 
+test('after a refusal the token is one that was asked for then, not one that came meanwhile and is old by now', async () => {
+  let asked = 0;
+  const { web, net, clock, client } = await live({ token: () => `t${++asked}` });
+  web.last.say(control('error', unauthorized));
+  web.last.end(4401);
+  client.publish('demo/a', 1).catch(() => {});
+  await clock.pass(500);
+  assert.equal(net.last.headers.Authorization, 'Bearer t1');
+  net.last.problem(unauthorized);
+  await settled();
+  assert.equal(net.last.headers.Authorization, 'Bearer t2');
+  await clock.pass(500);
+  assert.equal(web.last.url.searchParams.get('token'), 't3');
+});
+
 test('bytes are counted, and a round trip is measured with each heartbeat', async () => {
   const { web, clock, client } = await live();
   web.last.say(control('heartbeat', { cursor: 'e-10' }));

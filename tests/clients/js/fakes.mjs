@@ -5,7 +5,8 @@ export class Clock {
   #now = 1_000_000;
   #id = 0;
   #timers = new Map();
-  now = () => this.#now;
+  #ahead = 0;
+  now = () => this.#now + this.#ahead;
   setTimeout = (call, ms) => {
     this.#timers.set(++this.#id, { at: this.#now + Math.max(0, ms), call });
     return this.#id;
@@ -29,6 +30,11 @@ export class Clock {
       await settled();
     }
     this.#now = end;
+  }
+
+  /** Somebody sets the clock; timers go on as they were. */
+  jump(ms) {
+    this.#ahead += ms;
   }
 
   /** The machine sleeps: time goes on, timers don't. Then they are late. */
@@ -104,7 +110,8 @@ export function sockets() {
 }
 
 export function control(type, data) {
-  return { id: 'x', source: '/tricast', type: `tricast.${type}`, cursor: data.cursor, data };
+  const cursor = data.op === 'publish' ? undefined : data.cursor; // (that is no position of the connection)
+  return { id: 'x', source: '/tricast', type: `tricast.${type}`, cursor, data };
 }
 
 export function event(offset, more = {}) {
@@ -125,11 +132,12 @@ export function fetches() {
         url: new URL(url),
         ...init,
         isOver: false,
+        resolve,
         body: init.body && JSON.parse(init.body),
         answer(status, body, headers = {}) {
           this.isOver = true;
           const text = body === undefined ? null : JSON.stringify(body);
-          resolve(new Response(text, { status, headers }));
+          resolve(new Response(text, { status, headers: { 'content-type': 'application/json', ...headers } }));
         },
         problem(problem, headers = {}) {
           this.answer(problem.status, problem, { 'content-type': 'application/problem+json', ...headers });
@@ -138,17 +146,18 @@ export function fetches() {
           this.isOver = true;
           reject(new TypeError('fetch failed'));
         },
-        stream() {
+        stream(headers = { 'content-type': 'text/event-stream' }) {
           const { readable, writable } = new TransformStream();
           const writer = writable.getWriter();
           const encoder = new TextEncoder();
-          resolve(new Response(readable, { headers: { 'content-type': 'text/event-stream' } }));
+          resolve(new Response(readable, { headers }));
           init.signal?.addEventListener('abort', () => writer.abort(init.signal.reason).catch(() => {}));
           return {
             bytes: (...bytes) => writer.write(new Uint8Array(bytes)),
             text: (text) => writer.write(encoder.encode(text)).catch(() => {}),
             say: (message) => writer.write(encoder.encode(block(message))).catch(() => {}),
             end: () => writer.close().catch(() => {}),
+            fail: () => writer.abort(new TypeError('terminated')).catch(() => {}),
           };
         },
       };
@@ -207,15 +216,14 @@ export function browser() {
     const locks = {
       request: (name, { signal }, callback) =>
         new Promise((resolve, reject) => {
-          const entry = { callback, resolve };
+          const stop = () => {
+            queues.set(name, queues.get(name).filter((each) => each !== entry));
+            reject(signal.reason);
+          };
+          const entry = { callback: (lock) => (signal.removeEventListener('abort', stop), callback(lock)), resolve };
           mine.push([name, entry]);
           queues.set(name, [...(queues.get(name) ?? []), entry]);
-          signal?.addEventListener('abort', () => {
-            const queue = queues.get(name);
-            if (!queue.includes(entry)) return;
-            queues.set(name, queue.filter((each) => each !== entry));
-            reject(signal.reason);
-          });
+          signal.addEventListener('abort', stop);
           queueMicrotask(() => grant(name));
         }),
     };

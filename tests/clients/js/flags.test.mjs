@@ -141,6 +141,22 @@ test('another context asks again, and its answer alone counts', async () => {
   assert.equal(flags.get('banner', ''), 'ben');
 });
 
+test('another context is there when that is said, also if something else was asked meanwhile', async () => {
+  const { flags, web, net, clock } = await flagging();
+  let isThere = false;
+  flags.context({ targetingKey: 'ann' }).then(() => (isThere = true));
+  await settled();
+  const first = net.last;
+  web.last.event(11, { topic: 'shop/flags/production' });
+  await clock.pass(50);
+  first.answer(200, bulk({ banner: 'old' }));
+  await settled();
+  assert.equal(isThere, false);
+  net.last.answer(200, bulk({ banner: 'ann' }));
+  await settled();
+  assert.deepEqual([isThere, flags.get('banner', '')], [true, 'ann']);
+});
+
 test('a reset is a reason to ask again', async () => {
   const { web, net, clock } = await flagging();
   const before = net.asked.length;

@@ -86,10 +86,10 @@ test('on an event stream further topics come by handing over', async () => {
   assert.equal(net.last.url.searchParams.get('cursor'), 'e-1');
   const next = net.last.stream();
   old.say(event(2));
-  next.say(control('hello', { heartbeat_s: 15, expires_in_s: null }));
-  next.say(event(2));
   await settled();
   assert.equal(isReady, false);
+  next.say(control('hello', { heartbeat_s: 15, expires_in_s: null }));
+  next.say(event(2));
   next.say(control('live', { cursor: 'e-2' }));
   await settled();
   assert.equal(isReady, true);

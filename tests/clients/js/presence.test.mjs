@@ -103,6 +103,32 @@ test('on an event stream it is posted for that stream', async () => {
   await set;
 });
 
+test('what was said for a stream that is replaced meanwhile is said for the new one', async () => {
+  const { client, net } = given({ transports: ['sse'], topics: 'shop/room', token: 'a' });
+  const room = client.presence('shop/room');
+  await settled();
+  const greet = (connection) => {
+    const stream = net.last.stream();
+    stream.say(control('hello', { cursor: 'e-1', heartbeat_s: 15, expires_in_s: null, connection }));
+    stream.say(control('live', { cursor: 'e-1' }));
+  };
+  greet('c1');
+  await settled();
+  const set = room.set({ a: 1 });
+  await settled();
+  const said = net.last;
+  client.auth('b');
+  await settled();
+  greet('c2');
+  await settled();
+  const posts = () => net.asked.filter(({ method }) => method === 'POST');
+  said.problem({ type: '/problems/not-found', status: 404 });
+  await settled();
+  for (const post of posts().slice(1)) post.answer(200, { topic: 'shop/room', member: ann, expires_in_s: null });
+  await set;
+  assert.deepEqual(posts().map(({ body }) => body.connection).slice(0, 2), ['c1', 'c2']);
+});
+
 test('who polls is a client with an id, and says it again before it expires', async () => {
   const { client, net, clock } = given({ transports: ['poll'], topics: 'shop/room' });
   const room = client.presence('shop/room');
@@ -141,3 +167,48 @@ test('closing a presence ends its subscription', async () => {
   assert.notEqual(client.presence('shop/room'), room);
 });
 
+
+test('what is said last holds, however long what was said before it takes', async () => {
+  const { client, net } = given({ transports: ['poll'], topics: 'shop/room' });
+  const room = client.presence('shop/room');
+  await settled();
+  net.last.answer(200, { cursor: 'e-1', events: [], reset: null, presence: { topics: {} } });
+  await settled();
+  const posts = () => net.asked.filter(({ method }) => method === 'POST');
+  const set = room.set({ a: 1 });
+  const left = room.leave();
+  await settled();
+  assert.equal(posts().length, 1);
+  posts()[0].answer(200, { topic: 'shop/room', member: ann, expires_in_s: 60 });
+  await set;
+  await settled();
+  assert.equal(posts()[1].body.leave, true);
+  posts()[1].answer(200, { topic: 'shop/room', member: null, expires_in_s: null });
+  await left;
+});
+
+test('who polled and has a stream now is there once', async () => {
+  const { client, web, net, clock } = given({ transports: ['websocket', 'poll'], topics: 'shop/room' });
+  const room = client.presence('shop/room');
+  for (let attempt = 0; attempt < 3; attempt++) {
+    await settled();
+    web.last.end();
+    await clock.pass(5000);
+  }
+  await settled();
+  net.last.answer(200, { cursor: 'e-1', events: [], reset: null, presence: { topics: {} } });
+  await settled();
+  const posts = () => net.asked.filter(({ method }) => method === 'POST');
+  const set = room.set({ a: 1 });
+  await settled();
+  posts()[0].answer(200, { topic: 'shop/room', member: ann, expires_in_s: 6000 });
+  await set;
+  await clock.pass(300_000);
+  web.last.hello({ cursor: 'e-1' });
+  web.last.live('e-1');
+  await settled();
+  web.last.reply('presence');
+  await settled();
+  const { client: name, leave } = posts().at(-1).body;
+  assert.deepEqual([name, leave], [posts()[0].body.client, true]);
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { deflateSync } from 'node:zlib';
 
 import { Clock, browser, control, event, fetches, forbidden, settled, sockets } from './fakes.mjs';
 import { given } from './given.mjs';
@@ -228,6 +229,15 @@ test('tabs of different people do not share', async () => {
   assert.equal(web.opened.length, 2);
 });
 
+test('tokens that the server has compressed are read as well', async () => {
+  const { open, web } = tabs(0);
+  const payload = deflateSync(JSON.stringify({ s: 'änn', a: 'demo', more: 'x'.repeat(200) })).toString('base64url');
+  for (let tab = 0; tab < 3; tab++) open({ token: `.${payload}.signature` });
+  while (!web.opened.length) await new Promise((resolve) => setImmediate(resolve));
+  await settled();
+  assert.equal(web.opened.length, 1);
+});
+
 test('a token that says nothing of its owner is not shared, unless the app names a group', async () => {
   const { open, web } = tabs(0, { token: 'opaque' });
   open();
@@ -253,4 +263,166 @@ test('a follower publishes by itself', async () => {
   follower.client.publish('demo/a', 1).catch(() => {});
   await settled();
   assert.equal(net.last.method, 'POST');
+});
+
+test('while nothing happens the followers know that the connection lives', async () => {
+  const { all, web, clock } = tabs(3);
+  await greet(web);
+  for (let beat = 0; beat < 10; beat++) {
+    await clock.pass(15_000);
+    web.last.say(control('heartbeat', { cursor: 'e-10' }));
+    await settled();
+  }
+  assert.deepEqual(all.map(({ client }) => client.state), Array(3).fill('live'));
+  assert.deepEqual(all.map(({ told }) => told.states), Array(3).fill(['replaying', 'live']));
+});
+
+/** A tab with demo/a leads, and one with demo/b follows; live at e-10. */
+async function leaderAndFollower(options) {
+  const { open, all, web, net, clock } = tabs(1, { topics: 'demo/a', ...options });
+  await greet(web);
+  const follower = open({ topics: 'demo/b' });
+  await settled();
+  web.last.reply('subscribe', { cursor: 'e-10' });
+  await settled();
+  assert.deepEqual([follower.client.state, follower.client.transport], ['live', 'tab']);
+  return { open, leader: all[0], follower, web, net, clock };
+}
+
+const topicB = { topic: 'demo/b' };
+
+test('a topic of a follower that is refused takes none of its others away', async () => {
+  const { follower, web } = await leaderAndFollower();
+  const { ready } = follower.client.subscribe('secret/a');
+  await settled();
+  web.last.refuse('subscribe', forbidden);
+  await assert.rejects(ready, { code: 'forbidden' });
+  await settled();
+  assert.equal(web.last.last('unsubscribe'), undefined);
+  web.last.event(11, topicB);
+  await settled();
+  assert.deepEqual(follower.told.events, [11]);
+});
+
+test('topics that a follower wants no more are dropped when it asks for others', async () => {
+  const { follower, web } = await leaderAndFollower();
+  const more = follower.client.subscribe('demo/c');
+  await settled();
+  web.last.reply('subscribe', { cursor: 'e-10' });
+  await more.ready;
+  more.unsubscribe();
+  follower.client.subscribe('demo/d');
+  await settled();
+  web.last.reply('subscribe', { cursor: 'e-10' });
+  await settled();
+  assert.deepEqual(web.last.last('unsubscribe').topics, ['demo/c']);
+});
+
+test('what a follower adds stands in order with what it has', async () => {
+  const { follower, web, net } = await leaderAndFollower();
+  const { ready } = follower.client.subscribe('demo/c');
+  await settled();
+  web.last.event(12, topicB);
+  await settled();
+  assert.deepEqual(follower.told.events, [], 'held');
+  web.last.reply('subscribe', { cursor: 'e-12' });
+  await settled();
+  await ready;
+  assert.equal(net.last.url.searchParams.get('cursor'), 'e-10');
+  web.last.event(13, { topic: 'demo/c' });
+  await settled();
+  net.last.answer(200, { cursor: 'e-12', events: [event(11, { topic: 'demo/c' }), event(12, topicB)], reset: null });
+  await settled();
+  assert.deepEqual(follower.told.events, [11, 12, 13]);
+});
+
+test('a follower is not told before it catches up that it has everything up to where the leader is', async () => {
+  const { leader, follower, open, web, net } = await leaderAndFollower();
+  web.last.event(11, topicB);
+  await settled();
+  const other = open({ topics: 'demo/a' });
+  await settled();
+  leader.kill();
+  await settled();
+  // (the follower leads now, and `other` is to follow it)
+  assert.equal(web.last.url.searchParams.get('cursor'), 'e-11');
+  assert.deepEqual(web.last.url.searchParams.getAll('topic'), ['demo/b']);
+  web.last.hello();
+  web.last.event(13, topicB);
+  await settled();
+  assert.equal(other.client.cursor, 'e-11', 'demo/a was not there');
+  web.last.live('e-13');
+  await settled();
+  web.last.reply('subscribe', { cursor: 'e-13' });
+  await settled();
+  net.last.answer(200, { cursor: 'e-13', events: [event(12)], reset: null });
+  await settled();
+  assert.deepEqual([other.told.events, follower.told.events], [[12], [11, 13]]);
+});
+
+test('however much comes while a follower catches up, it gets it all', async () => {
+  const { open, web, net } = await leaderAndFollower();
+  const late = open({ cursor: 'e-5', topics: 'demo/a' });
+  await settled();
+  for (let offset = 11; offset <= 1500; offset++) {
+    web.last.event(offset);
+    await null;
+  }
+  await settled();
+  const events = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => event(from + index));
+  net.last.answer(200, { cursor: 'e-400', events: events(6, 400), reset: null });
+  await settled();
+  assert.equal(net.last.url.searchParams.get('cursor'), 'e-400');
+  net.last.answer(200, { cursor: 'e-1400', events: events(401, 1400), reset: null });
+  await settled();
+  assert.deepEqual(late.told.events, events(6, 1500).map(({ data }) => data));
+  assert.equal(late.client.state, 'live');
+});
+
+test('a tab that asks a leader which has failed is told why', async () => {
+  const { open, web, clock } = await leaderAndFollower();
+  web.last.end(4403, 'no more');
+  const late = open();
+  await clock.pass(1000);
+  assert.deepEqual([late.client.state, late.client.error.status], ['failed', 403]);
+});
+
+test('no token is said to other tabs', async () => {
+  const said = [];
+  const { tab } = browser();
+  const place = tab();
+  class Channel extends place.BroadcastChannel {
+    postMessage(message) {
+      said.push(JSON.stringify([this.name, message]));
+      super.postMessage(message);
+    }
+  }
+  const token = tokenOf('ann');
+  const { client, web } = given({ locks: place.locks, BroadcastChannel: Channel, token });
+  await greet(web);
+  const other = tab();
+  const follower = given({ clock: new Clock(), locks: other.locks, BroadcastChannel: Channel, token });
+  await settled();
+  web.last.end(4403, 'no more');
+  await settled();
+  assert.ok(said.length > 3);
+  assert.ok(!said.some((text) => text.includes(token) || text.includes('signature')));
+  client.close();
+  follower.client.close();
+});
+
+test('a follower whose poll gets no answer is not live for ever', async () => {
+  const { open, web, net, clock } = await leaderAndFollower();
+  const late = open({ cursor: 'e-5', topics: 'demo/a' });
+  await settled();
+  assert.equal(net.asked.length, 1);
+  for (let beat = 0; beat < 4; beat++) {
+    await clock.pass(15_000);
+    web.last.say(control('heartbeat', { cursor: 'e-10' }));
+    await settled();
+  }
+  assert.equal(net.asked.length, 2);
+  net.last.answer(200, { cursor: 'e-10', events: [event(6)], reset: null });
+  await settled();
+  assert.deepEqual([late.told.events, late.client.state], [[6], 'live']);
 });

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from tests.api.served import Served, serve
 from tests.clients.faultproxy import FaultProxy, proxying
 from tests.clients.python.connected import Reach
 from tests.harness.server import Installation
@@ -15,17 +15,30 @@ from tricast.client.options import TRANSPORTS
 from tricast.hub.options import HubOptions
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The client is being built: its tests are run by `make scenarios`."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.scenario)
+@pytest.fixture(scope="session")
+def served() -> Iterator[Served]:
+    """A server in a process of its own, open to everybody."""
+    with serve() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def guarded() -> Iterator[Served]:
+    """A server in a process of its own that wants to be shown a key or a token."""
+    with serve(dev=False) as running:
+        yield running
 
 
 @pytest.fixture
-async def here() -> AsyncIterator[Installation]:
-    """A hub behind a port, with heartbeats every 300 ms."""
-    async with Installation("memory:", "direct", HubOptions(heartbeat_s=0.3)) as installation:
+def beat_s() -> float:
+    """How often the server says a heartbeat: so seldom that no load of the machine looks like silence."""
+    return 5.0
+
+
+@pytest.fixture
+async def here(beat_s: float) -> AsyncIterator[Installation]:
+    """A hub behind a port."""
+    async with Installation("memory:", "direct", HubOptions(heartbeat_s=beat_s)) as installation:
         yield installation
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from tests.clients.dialects import BRISK
 from tests.clients.faultproxy import FaultProxy
 from tests.harness.server import Installation
-from tests.harness.sockets import patience, settled
+from tests.harness.sockets import patience
 
 from tricast.client import Client, Event, Options, Subscription
 from tricast.hub.gate import Grant
@@ -52,11 +51,6 @@ async def take(subscription: Subscription, count: int) -> list[Event]:
 async def numbers(subscription: Subscription, count: int) -> list[int]:
     """The `n` of the next `count` events."""
     return [event.data["n"] for event in await take(subscription, count)]
-
-
-async def until(wanted: Callable[[], bool]) -> None:
-    """Wait until it is so."""
-    await settled(wanted)
 
 
 async def active(subscription: Subscription) -> Subscription:

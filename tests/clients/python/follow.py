@@ -24,8 +24,9 @@ from tricast.errors import TricastError
 
 
 def say(**what: Any) -> None:
+    """Say it soon: what comes at once is said at once."""
     sys.stdout.write(json.dumps(what) + "\n")
-    sys.stdout.flush()
+    asyncio.get_running_loop().call_soon(sys.stdout.flush)
 
 
 @asynccontextmanager

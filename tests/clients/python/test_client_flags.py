@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
-from openfeature.exception import FlagNotFoundError, TypeMismatchError
-from tests.api.served import Served, serve
+from openfeature.exception import (
+    FlagNotFoundError,
+    OpenFeatureError,
+    ProviderNotReadyError,
+    TypeMismatchError,
+)
+from tests.api.served import Served
 from tests.clients.dialects import BRISK
 from tests.clients.faultproxy import FaultProxy, proxying
-from tests.clients.python.connected import until
+from tests.clients.waiting import until
 from tests.flags.ofrep.hosted import FLAGS, App, boolean
 from tests.harness.sockets import patience
 
-from tricast.client import Client, Options
+from tricast.client import Client, Closed, Options
 from tricast.client.flags import Flags
 from tricast.client.flagset import FlagChange
 from tricast.errors import Forbidden, NotFound
@@ -25,16 +31,10 @@ from tricast.errors import Forbidden, NotFound
 PRO = {"targetingKey": "ann", "plan": "pro"}
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
-    with serve(dev=False) as running:
-        yield running
-
-
 @pytest.fixture
-def app(served: Served, request: pytest.FixtureRequest) -> App:
+def app(guarded: Served, request: pytest.FixtureRequest) -> App:
     """An app with a flag of each kind, of this test alone."""
-    app = App(served, f"app-{abs(hash(request.node.name)):x}")
+    app = App(guarded, f"app-{abs(hash(request.node.name)):x}")
     app.load(FLAGS)
     return app
 
@@ -154,7 +154,7 @@ async def test_after_a_gap_the_snapshot_is_read_again(app: App) -> None:
         flags.on_change(told.extend)
         # (as if what happened meanwhile had been trimmed)
         flags._set._flags["banner"]["state"] = "DISABLED"
-        client._listeners.tell("reset", {"reason": "trimmed"})
+        client._exchange.listeners.tell("reset", {"reason": "trimmed"})
         await until(lambda: [change.key for change in told] == ["banner"])
         assert flags.get("banner", False) is True
         await asyncio.to_thread(app.toggle, "color")
@@ -202,3 +202,106 @@ async def test_after_closing_nothing_is_followed_any_more(app: App) -> None:
         await flags.close()
         await until(lambda: client.state == "connecting")
         assert flags.get("banner", False) is True
+
+
+async def test_an_environment_that_comes_later_is_read_then(app: App) -> None:
+    async with following(app, key=app.served.key) as (_, _, client):
+        flags = client.flags(app.name, "later")
+        told: list[Any] = []
+        flags.on_error(told.append)
+        with pytest.raises(NotFound):
+            await ready(flags)
+        with pytest.raises(ProviderNotReadyError):
+            flags.evaluate("banner", False)
+        assert flags.stale
+
+        def add() -> None:
+            with app.http() as http:
+                body = {"environments": ["production", "later"]}
+                answer = http.put(f"/v1/apps/{app.name}", json=body, headers={"if-match": "*"})
+                assert answer.is_success, answer.text
+            app.load({"new": boolean("on")}, environment="later")
+
+        await asyncio.to_thread(add)
+        await until(lambda: flags.get("new", False) is True)
+        await ready(flags)
+        assert (told[-1], flags.error, flags.stale) == (None, None, False)
+        assert isinstance(told[0], NotFound)
+
+
+async def test_while_there_is_a_gap_they_are_stale(app: App) -> None:
+    async with following(app) as (flags, _, client):
+        await ready(flags)
+        told: list[bool] = []
+        flags.on_stale(told.append)
+        client._exchange.listeners.tell("reset", {"reason": "trimmed"})
+        assert flags.stale
+        await until(lambda: not flags.stale)
+        assert told == [True, False]
+
+
+async def test_closing_ends_waiting_for_them(app: App) -> None:
+    async with following(app) as (flags, proxy, client):
+        proxy.faults.status = 502
+        proxy.cut()
+        other = client.flags(app.name, "staging")
+        waiting = asyncio.ensure_future(other.ready())
+        await asyncio.sleep(0)
+        await other.close()
+        async with patience():
+            with pytest.raises(Closed):
+                await waiting
+            third = client.flags(app.name, "third")
+            await client.close()
+            with pytest.raises(Closed):
+                await third.ready()
+            with pytest.raises(Closed):
+                await flags.ready()
+
+
+FILES = sorted((Path(__file__).parents[2] / "flags" / "data").glob("*.flagd.*"))
+CONTEXTS = [
+    {},
+    {"targetingKey": "ada"},
+    *({"targetingKey": f"user-{number}", "email": f"user-{number}@shop.test"} for number in range(20)),
+    {"targetingKey": "eve", "email": "eve@else.test", "plan": "pro", "country": "DE", "version": "2.1.0"},
+]
+
+
+@pytest.mark.parametrize("file", FILES, ids=[file.name for file in FILES])
+async def test_whole_files_are_evaluated_as_the_server_does(app: App, file: Path) -> None:
+    def load() -> None:
+        with app.http() as http:
+            kind = "application/json" if file.suffix == ".json" else "application/yaml"
+            answer = http.post(
+                "/v1/flags/import",
+                params={"app": app.name, "environment": app.environment},
+                content=file.read_bytes(),
+                headers={"content-type": kind},
+            )
+            assert answer.is_success, answer.text
+
+    await asyncio.to_thread(load)
+    async with following(app) as (flags, _, _):
+        await ready(flags)
+        for context in CONTEXTS:
+            answers = (await asyncio.to_thread(app.evaluate, body={"context": context})).json()["flags"]
+            assert len(answers) > len(FLAGS)
+            for answer in answers:
+                if answer.get("errorCode") == "TARGETING_KEY_MISSING":
+                    continue  # (flagd-core gives the default variant then)
+                if answer["reason"] == "SPLIT":
+                    answer["reason"] = "TARGETING_MATCH"  # (flagd-core knows no other)
+                assert told(flags, answer["key"], context) == (
+                    answer.get("value"),
+                    answer.get("variant") or None,
+                    answer.get("reason"),
+                ), (answer, context)
+
+
+def told(flags: Flags, key: str, context: dict[str, Any]) -> tuple[Any, Any, Any]:
+    try:
+        found = flags.evaluate(key, None, context)
+    except OpenFeatureError:
+        return None, None, None
+    return found.value, found.variant, found.reason

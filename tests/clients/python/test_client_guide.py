@@ -6,14 +6,13 @@ import ast
 import asyncio
 import inspect
 import re
-from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
 from openfeature import api
-from tests.api.served import Served, serve
+from tests.api.served import Served
 from tests.flags.ofrep.hosted import FLAGS, App, boolean
 
 from tricast import client
@@ -25,16 +24,15 @@ PATIENCE_S = 30.0
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
-    with serve() as running:
-        App(running, "shop").load({**FLAGS, "new-checkout": boolean("on")})
-        yield running
+def shop(served: Served) -> Served:
+    App(served, "shop").load({**FLAGS, "new-checkout": boolean("on")})
+    return served
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_its_python_runs(served: Served, block: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_its_python_runs(shop: Served, block: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = compile(
-        block.replace("http://localhost:8080", served.url),
+        block.replace("http://localhost:8080", shop.url),
         "docs/client-python.md",
         "exec",
         flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,

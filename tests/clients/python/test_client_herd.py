@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import pytest
-from tests.clients.dialects import BRISK
 from tests.clients.python.connected import Reach, numbers
 
 from tricast.client import Client, Options
 
+_log = logging.getLogger(__name__)
 CLIENTS = 500
 BUCKETS = 10
 WAIT_S = 90.0
-pytestmark = [pytest.mark.timeout(300), pytest.mark.scenario]
+pytestmark = pytest.mark.timeout(300)
 
 
 async def until(wanted: Callable[[], bool]) -> None:
@@ -53,14 +54,17 @@ class Herd:
         return [found[bucket] for bucket in range(BUCKETS)]
 
 
-async def test_after_a_kill_five_hundred_clients_come_back_spread(
-    reach: Reach,
-    record_property: Callable[[str, object], None],
-) -> None:
+@pytest.mark.parametrize("beat_s", [60.0])
+async def test_after_a_kill_five_hundred_clients_come_back_spread(reach: Reach) -> None:
     herd = Herd()
-    # As for people, but that a second is a fifth of one.
-    brisk = {"backoff_first_s": 0.2, "backoff_most_s": 6.0, "better_every_s": 600.0}
-    options = Options(trust_env=False, **{**BRISK, **brisk})  # type: ignore[arg-type]
+    # As for people, but that a second is a fifth of one; and with patience for a machine that is busy.
+    options = Options(
+        trust_env=False,
+        backoff_first_s=0.2,
+        backoff_most_s=6.0,
+        hello_timeout_s=WAIT_S,
+        transports=("websocket",),
+    )
     async with AsyncExitStack() as stack:
         for number in range(CLIENTS):
             client = Client(reach.proxy.url, options=options, memory={}, random=herd.dice(number))
@@ -77,8 +81,8 @@ async def test_after_a_kill_five_hundred_clients_come_back_spread(
         await reach.here.publish("demo/a", 1)
         assert [await numbers(subscription, 1) for subscription in held] == [[1]] * CLIENTS
     histogram = herd.histogram()
-    record_property("histogram", histogram)
-    # 50 of each are expected; no tenth of the time gets twice as many, or less than half.
+    _log.info("500 clients chose, by tenths of the first delay: %s", histogram)
+    # 50 of each are expected; no tenth of the time gets twice as many, or less than two fifths.
     assert sum(histogram) == CLIENTS
     assert max(histogram) < 100, histogram
-    assert min(histogram) > 25, histogram
+    assert min(histogram) > 20, histogram

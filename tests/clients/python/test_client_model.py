@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.clients.python.playing import URL, Play
@@ -18,8 +17,6 @@ from tricast.client.link import Drop, Open, Say
 from tricast.client.options import TRANSPORTS, Options, TransportName
 
 TOPICS = ("demo/a", "demo/b", "demo/c")
-
-pytestmark = pytest.mark.scenario
 
 
 @dataclass

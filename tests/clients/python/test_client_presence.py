@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from tests.clients.python.connected import ANN, Reach, active, take, until
+from tests.clients.python.connected import ANN, Reach, active, take
+from tests.clients.waiting import until
 from tests.harness.sockets import patience
 
-from tricast.client import Client, TransportName
+from tricast.client import Client, Closed, TransportName
 from tricast.client.presence import Presence
 from tricast.errors import BadRequest, Forbidden, TooLarge
 from tricast.hub.gate import Grant
@@ -121,3 +124,64 @@ async def test_one_is_present_on_a_topic_and_on_no_pattern(reach: Reach) -> None
     async with reach.client() as client:
         with pytest.raises(BadRequest, match="pattern"):
             client.presence("demo/*")
+
+
+async def test_a_state_that_is_no_json_is_refused_here(reach: Reach, transport: TransportName) -> None:
+    async with client_of(reach, "ann", transport) as ann:
+        room = await ready(ann.presence(ROOM))
+        for state in ({"x": object()}, {1: 2}, "text"):
+            with pytest.raises(BadRequest) as caught:
+                await room.set(state)  # type: ignore[arg-type]
+            assert caught.value.field == "state"
+        await room.set({"n": 1})
+        await until(lambda: there(room) == {"ann": {"n": 1}})
+        assert ann.state == "live"
+
+
+async def test_what_was_set_before_a_refusal_holds_also_on_the_next_connection(reach: Reach) -> None:
+    async with client_of(reach, "ann", "websocket") as ann:
+        room = await ready(ann.presence(ROOM))
+        await room.set({"n": 1})
+        with pytest.raises(TooLarge):
+            await room.set({"x": "y" * 2000})
+        await until(lambda: there(room) == {"ann": {"n": 1}})
+        reach.proxy.cut()
+        await until(lambda: ann.counts.reconnects == 1 and ann.state == "live")
+        await until(lambda: there(room) == {"ann": {"n": 1}})
+
+
+@pytest.mark.parametrize("beat_s", [0.3])
+async def test_a_leave_that_does_not_come_through_is_said_again(reach: Reach) -> None:
+    async with client_of(reach, "ann", "sse") as ann, client_of(reach, "bob", "sse") as bob:
+        seen = await ready(ann.presence(ROOM))
+        room = await ready(bob.presence(ROOM))
+        await room.set()
+        await until(lambda: set(there(seen)) == {"bob"})
+        reach.proxy.faults.status = 502  # (what is connected stays)
+        await room.leave()
+        reach.proxy.faults.status = None
+        await until(lambda: there(seen) == {})
+        assert bob.counts.reconnects == 0
+
+
+@pytest.mark.parametrize("beat_s", [0.3])
+async def test_a_set_that_is_cancelled_is_said_all_the_same(reach: Reach) -> None:
+    async with client_of(reach, "ann", "websocket") as ann:
+        room = await ready(ann.presence(ROOM))
+        setting = asyncio.ensure_future(room.set({"n": 1}))
+        await asyncio.sleep(0)
+        setting.cancel()
+        await asyncio.wait([setting])
+        await until(lambda: there(room) == {"ann": {"n": 1}})
+
+
+async def test_after_closing_it_one_is_told_so(reach: Reach) -> None:
+    async with client_of(reach, "ann", "websocket") as ann:
+        room = await ready(ann.presence(ROOM))
+        await room.close()
+        with pytest.raises(Closed, match="presence"):
+            await room.set()
+        never = ann.presence("demo/never")
+        await ann.close()
+        with pytest.raises(Closed):
+            await ready(never)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.clients.python.connected import Reach, active, numbers, until
+from tests.clients.python.connected import Reach, active, numbers
+from tests.clients.waiting import until
 from tests.harness.sockets import patience
 
 from tricast.client import Client, Options

@@ -6,7 +6,8 @@ import gc
 from typing import Any
 
 import pytest
-from tests.clients.python.connected import ANN, Reach, active, numbers, take, until
+from tests.clients.python.connected import ANN, Reach, active, numbers, take
+from tests.clients.waiting import until
 from tests.harness.sockets import patience
 
 from tricast.client import BufferFull, Closed, Event, TransportName
@@ -124,6 +125,7 @@ async def test_slow_answers_are_only_slow(reach: Reach, transport: TransportName
         assert client.counts.reconnects == 0
 
 
+@pytest.mark.parametrize("beat_s", [0.3])
 async def test_a_connection_that_leads_nowhere_is_noticed(reach: Reach, transport: TransportName) -> None:
     async with reach.client(transport) as client:
         subscription = await active(client.subscribe("demo/**"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from tricast.client.link import Open
 from tricast.client.problems import refusal
 from tricast.errors import BadRequest
 
+# Above what a server may be set to (max_event_bytes), so that it is the server that refuses.
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+MAX_PROBLEM_BYTES = 64 * 1024
 _NO_NETWORK = frozenset((errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTUNREACH))
 
 
@@ -69,6 +73,27 @@ def through_proxy(url: str) -> bool:
         return host != "localhost"
 
 
+def http_of(url: str, *, trust_env: bool, timeout_s: float) -> httpx2.AsyncClient:
+    """A pool of HTTP connections to the server at `url`; it must be closed.
+
+    `trust_env`: whether the environment's HTTP proxy may be asked (for another machine than this one).
+    """
+    trusting = trust_env and through_proxy(url)
+    # (loading the authorities takes 25 ms, and there is nobody to check: this trusts none at all)
+    verify = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if url.startswith("http://") and not trusting else True
+    return httpx2.AsyncClient(trust_env=trusting, timeout=timeout_s, verify=verify)
+
+
+async def read(response: httpx2.Response, most: int) -> bytes:
+    """The body. Raises Dropped if it is longer than `most` bytes."""
+    body = bytearray()
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) > most:
+            raise Dropped(f"the answer has more than {most} bytes; is a tricast server there?")
+    return bytes(body)
+
+
 def credentials(token: str | None) -> dict[str, str]:
     """The header that shows a token or an API key."""
     return {} if token is None else {"authorization": f"Bearer {token}"}
@@ -77,10 +102,11 @@ def credentials(token: str | None) -> dict[str, str]:
 async def check(response: httpx2.Response, media_type: str, *, is_last: bool) -> None:
     """Raises what a response means, unless it is a success of `media_type`.
 
-    `is_last`: no other transport could do better, so that a stranger's refusal counts.
+    `is_last`: nothing could do better, so that a stranger's refusal counts.
     """
     if response.status_code != httpx2.codes.OK:
-        raise refusal(response.status_code, response.headers, await response.aread(), is_last=is_last)
+        body = await read(response, MAX_PROBLEM_BYTES)
+        raise refusal(response.status_code, response.headers, body, is_last=is_last)
     got = response.headers.get("content-type", "").partition(";")[0].strip()
     if got != media_type:
         raise Dropped(f"the answer is {got[:80] or 'of no type'} and not {media_type}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -11,9 +12,11 @@ import orjson
 from tricast.client.ends import Dropped
 from tricast.client.link import Open
 from tricast.client.message import Control, Message, message_of
-from tricast.client.transports.endpoint import Endpoint, check, credentials
+from tricast.client.position import is_cursor
+from tricast.client.transports.endpoint import MAX_MESSAGE_BYTES, Endpoint, check, credentials, read
 
 MAX_EVENTS = 1000
+PAUSE_S = 1.0
 
 
 class LongPoll:
@@ -31,6 +34,7 @@ class LongPoll:
         self._timeout_s = timeout_s
         self._named = {"client": client_id} if order.presence else {}
         self._patience_s = patience_s
+        self._known = order.known
 
     async def messages(self) -> AsyncGenerator[Message]:
         """The answers, unpacked as a stream would give them. Raises one of `tricast.client.ends`.
@@ -39,23 +43,35 @@ class LongPoll:
         """
         answer = await self._ask(self._order.cursor, 0)
         yield Control("hello", {"heartbeat_s": None, "expires_in_s": None, "connection": None})
+        clock = asyncio.get_running_loop().time
         while True:
             for message in unpack(answer):
                 yield message
-            answer = await self._ask(answer["cursor"], self._timeout_s)
+            asked_at, before = clock(), answer
+            answer = await self._ask(before["cursor"], self._timeout_s)
+            took_s = clock() - asked_at
+            if answer == before and took_s < min(PAUSE_S, self._timeout_s / 2):
+                # Nothing new, and nobody waited for it (a cache answers?): don't ask as fast as one can.
+                await asyncio.sleep(PAUSE_S)
 
     async def _ask(self, cursor: str, wait_s: float) -> dict[str, Any]:
         endpoint, order = self._endpoint, self._order
         query = endpoint.query(order, cursor, transport="poll", timeout=f"{wait_s:g}", **self._named)
-        async with endpoint.failures():
-            response = await endpoint.http.get(
+        async with (
+            endpoint.failures(),
+            endpoint.http.stream(
+                "GET",
                 f"{endpoint.events}?{query}",
                 headers=credentials(order.token),
                 timeout=httpx2.Timeout(wait_s + self._patience_s),
-            )
-            await check(response, "application/json", is_last=True)
-        endpoint.count(len(response.content))
-        return answer_of(response.content)
+            ) as response,
+        ):
+            await check(response, "application/json", is_last=not self._known)
+            body = await read(response, MAX_MESSAGE_BYTES)
+        endpoint.count(len(body))
+        answer = answer_of(body)
+        self._known = True
+        return answer
 
     async def say(self, command: dict[str, Any]) -> None:
         """A poll takes no commands."""
@@ -74,9 +90,9 @@ def answer_of(body: bytes) -> dict[str, Any]:
 
 
 def _is_whole(answer: dict[str, Any]) -> bool:
-    cursor, reset = answer.get("cursor"), answer.get("reset")
-    is_list, is_reset = isinstance(answer.get("events"), list), reset is None or isinstance(reset, dict)
-    return is_list and is_reset and isinstance(cursor, str) and cursor.rpartition("-")[2].isdecimal()
+    reset = answer.get("reset")
+    is_reset = reset is None or (isinstance(reset, dict) and is_cursor(reset.get("cursor")))
+    return is_reset and isinstance(answer.get("events"), list) and is_cursor(answer.get("cursor"))
 
 
 def unpack(answer: dict[str, Any]) -> list[Message]:
@@ -85,6 +101,6 @@ def unpack(answer: dict[str, Any]) -> list[Message]:
     messages: list[Message] = [] if reset is None else [Control("reset", reset, reset.get("cursor"))]
     messages += [message_of(event) for event in answer["events"]]
     messages.append(Control("live" if len(answer["events"]) < MAX_EVENTS else "heartbeat", {}, cursor))
-    if presence is not None:
+    if isinstance(presence, dict):
         messages.append(Control("presence", presence))
     return messages

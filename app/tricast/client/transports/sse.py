@@ -10,7 +10,7 @@ import httpx2
 from tricast.client.ends import Dropped
 from tricast.client.link import Open
 from tricast.client.message import Message, parse
-from tricast.client.transports.endpoint import Endpoint, check, credentials
+from tricast.client.transports.endpoint import MAX_MESSAGE_BYTES, Endpoint, check, credentials
 
 _NO_TIMEOUT = httpx2.Timeout(None)  # the core's patience with a connection counts, on all transports alike
 
@@ -33,7 +33,7 @@ class Sse:
                 f"{endpoint.events}?{query}",
                 headers=credentials(order.token),
                 timeout=_NO_TIMEOUT,
-                max_event_size=None,
+                max_event_size=MAX_MESSAGE_BYTES,
             ) as stream,
         ):
             await check(stream.response, "text/event-stream", is_last=False)

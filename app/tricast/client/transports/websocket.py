@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from typing import Any, Literal
@@ -14,11 +15,18 @@ from tricast.client.ends import Dropped, Ended, Refused
 from tricast.client.link import Open
 from tricast.client.message import Message, parse
 from tricast.client.problems import FINAL_CLOSES, class_of, retry_after_s
-from tricast.client.transports.endpoint import Endpoint, credentials, lost, through_proxy
+from tricast.client.transports.endpoint import (
+    MAX_MESSAGE_BYTES,
+    Endpoint,
+    credentials,
+    lost,
+    through_proxy,
+)
 
 SUBPROTOCOL = "tricast.v1"
-# Above what a server may be set to (max_event_bytes), so that it is the server that refuses.
-MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+# The library would log the handshake with its credentials, and commands with tokens, at DEBUG.
+_log = logging.getLogger("tricast.client.websocket")
+_log.setLevel(logging.INFO)
 
 
 class WebSocket:
@@ -62,6 +70,7 @@ class WebSocket:
                 ping_interval=None,
                 max_size=MAX_MESSAGE_BYTES,
                 proxy=self._proxy,
+                logger=_log,
             )
         except InvalidStatus as error:
             after_s = retry_after_s(error.response.headers.get("retry-after"))
