@@ -5,6 +5,8 @@ from collections.abc import Callable
 from bench.bench import Bench
 from bench.figures import Figure
 from bench.scenarios import (
+    clients,
+    dashboard,
     fanout_paced,
     fanout_saturated,
     flags,
@@ -26,5 +28,7 @@ SCENARIOS: dict[str, Callable[[Bench], list[Figure]]] = {
         publish,
         replay,
         flags,
+        clients,
+        dashboard,
     )
 }

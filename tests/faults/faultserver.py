@@ -27,12 +27,12 @@ class FaultServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._errors = errors
 
-    def start(self, *, dev: bool = True, shortened: str = "", **settings: str) -> None:
+    def start(self, *, dev: bool = True, shortened: str = "", port: int = 0, **settings: str) -> None:
         """Start and wait until it listens. `shortened`: names and seconds for `shortened.py`."""
         self.kill()
         self.data.mkdir(parents=True, exist_ok=True)
         program = [str(SHORTENED), shortened] if shortened else ["-m", "tricast", "serve"]
-        flags = ["--port", "0", "--data", str(self.data), *(["--dev"] if dev else [])]
+        flags = ["--port", str(port), "--data", str(self.data), *(["--dev"] if dev else [])]
         known = {name: value for name, value in os.environ.items() if not name.startswith("TRICAST_")}
         chosen = {f"TRICAST_{name.upper()}": value for name, value in settings.items()}
         with self._errors.open("ab") as errors:

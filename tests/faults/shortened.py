@@ -8,6 +8,7 @@ from typing import Any
 
 from tricast.api import admin, events
 from tricast.cli import main
+from tricast.hub import hub
 from tricast.server import app, direct
 
 
@@ -19,6 +20,8 @@ def shorten(name: str, seconds: float) -> None:
     elif name == "lag":
         made = app._hub_options
         app._hub_options = lambda settings: dataclasses.replace(made(settings), lag_limit_s=seconds)
+    elif name == "trim":
+        hub._TRIM_EVERY_S = seconds
     else:
         raise ValueError(name)
 

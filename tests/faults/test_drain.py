@@ -180,7 +180,8 @@ async def test_a_signal_ends_a_small_server_at_once_with_zero(
     server.signal(how)
     assert await _exit(server) == 0
     assert {(await each)[-1].data["reason"] for each in farewells} == {"draining"}
-    assert {(await each).status for each in polls} == {200}
+    answers = [await each for each in polls]
+    assert {(answer.status, answer.headers.get("connection")) for answer in answers} == {(200, "close")}
     assert "Traceback" not in server.errors()
 
 

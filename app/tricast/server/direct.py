@@ -1,12 +1,12 @@
-"""The way past ASGI: uvicorn's two protocol classes, subclassed to hand their sockets over.
+"""The way past ASGI: uvicorn's HTTP protocol, subclassed to hand its sockets over.
 
 Each request finds a writer of its own in `scope["extensions"]["tricast.direct"]`.
 A stream that is taken over gets a small protocol object in the place of uvicorn's:
 no task, no scope, no headers stay behind an idle connection. A long-poll that
 needs nothing to be waited for is parked before uvicorn makes a task for it.
 
-Pinned to uvicorn's minor version: `on_headers_complete`, `on_response_complete`,
-`handle_connect` and the attributes of the request cycle are used as they are in 0.54.
+Pinned to uvicorn's minor version: `on_headers_complete`, `on_response_complete` and
+the attributes of the request cycle are used as they are in 0.54.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.http11 import Request
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tricast.errors import BadRequest, HeadTooLarge, TooSlow, TricastError, Unavailable
-from tricast.server.streams import EventStream, WebSocketStream, tune
+from tricast.errors import BadRequest, HeadTooLarge, TooSlow, TricastError
+from tricast.server.request import RequestWriter
+from tricast.server.stand_ins import GONE, ParkedCycle, PublishCycle, UntilTheClose
+from tricast.server.streams import EventStream, tune
 from tricast.transports.direct import EXTENSION, HotPath
 from tricast.transports.http import refusal
 
@@ -33,7 +33,6 @@ _PARTING_S: Final = 5.0
 EVENTS_PATH: Final = b"/v1/events"
 
 _log = logging.getLogger("tricast.server")
-_access_log = logging.getLogger("tricast.access")
 
 # A publish with one of these, or with a larger body, takes the ordinary path.
 _NEEDS_MORE: Final = frozenset(
@@ -49,134 +48,6 @@ _NEEDS_MORE: Final = frozenset(
     )
 )
 _SMALL_BODY_BYTES: Final = 64 * 1024
-
-
-def log_access(client: Any, method: bytes, url: bytes, status: int) -> None:
-    """One line of the access log. (What logs it takes tokens out.)"""
-    address = client[0] if client else "-"
-    _access_log.info("%s %s %s %d", address, method.decode(), url.decode("latin-1"), status)
-
-
-class _Gone:
-    """Stands where a transport was after it was handed on: uvicorn's closing must not reach it."""
-
-    def write(self, data: bytes) -> None: ...
-
-    def close(self) -> None: ...
-
-    def is_closing(self) -> bool:
-        return True
-
-    def pause_reading(self) -> None: ...
-
-    def resume_reading(self) -> None: ...
-
-
-_GONE = cast(Any, _Gone())
-
-
-class _Told:
-    """The event that uvicorn sets on a cycle; nobody waits for ours."""
-
-    def set(self) -> None: ...
-
-
-_TOLD = cast(Any, _Told())
-
-
-class ParkedCycle:
-    """Stands where uvicorn's request cycle would be for a poll that never had a task."""
-
-    __slots__ = ("disconnected", "keep_alive", "message_event", "response_complete", "response_started")
-
-    more_body = False
-
-    def __init__(self, keep_alive: bool) -> None:
-        self.keep_alive = keep_alive
-        self.disconnected = False
-        self.response_started = self.response_complete = False
-        self.message_event = _TOLD
-
-
-class PublishCycle(ParkedCycle):
-    """Stands where uvicorn's request cycle would be for a publish: collects the body, then is published."""
-
-    __slots__ = ("body", "more_body")
-
-    def __init__(self) -> None:
-        super().__init__(keep_alive=True)
-        self.body = b""
-        self.more_body = True
-
-
-_DONE = ParkedCycle(keep_alive=False)
-_DONE.response_complete = True
-
-
-class _UntilTheClose(float):
-    """The length of a body that has none: uvicorn counts it down and asks whether it came to 0."""
-
-    def __new__(cls) -> _UntilTheClose:
-        return super().__new__(cls, "inf")
-
-    def __sub__(self, sent: float) -> _UntilTheClose:
-        return self
-
-    def __ne__(self, other: object) -> bool:
-        return False
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-class RequestWriter:
-    """One HTTP request's way to its socket (`transports.direct.DirectRequest`)."""
-
-    __slots__ = ("_cycle", "_protocol", "_request")
-
-    def __init__(self, protocol: HttpProtocol, cycle: RequestResponseCycle | ParkedCycle) -> None:
-        self._protocol = protocol
-        self._cycle = cycle
-        # Kept for the access log only.
-        self._request = (protocol.parser.get_method(), protocol.url) if protocol.access_log else None
-
-    def respond(self, response: bytes) -> None:
-        cycle, protocol = self._cycle, self._protocol
-        parked = protocol.unpark(self)
-        if cycle.response_complete and not parked:
-            return
-        self._cycle = _DONE
-        cycle.response_started = cycle.response_complete = True
-        cycle.message_event.set()
-        if cycle.disconnected or protocol.transport.is_closing():
-            return
-        self._log(response)
-        if cycle.more_body:
-            protocol.part(response)
-            return
-        protocol.transport.write(response)
-        if not cycle.keep_alive:
-            protocol.transport.close()
-        protocol.on_response_complete()
-
-    def park(self, lost: Callable[[], None]) -> None:
-        cycle, protocol = self._cycle, self._protocol
-        cycle.response_started = cycle.response_complete = True
-        if cycle.disconnected or protocol.transport.is_closing():
-            lost()
-        else:
-            protocol.park(self, lost)
-
-    def stream(self, head: bytes) -> EventStream:
-        cycle, protocol = self._cycle, self._protocol
-        self._cycle = _DONE
-        cycle.response_started = cycle.response_complete = True
-        self._log(head)
-        return protocol.hand_over(head, gone=cycle.disconnected)
-
-    def _log(self, response: bytes) -> None:
-        if self._request is not None:
-            method, url = self._request
-            log_access(self._protocol.client, method, url, int(response[9:12]))
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -229,11 +100,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def part(self, response: bytes) -> None:
-        """Answer a request whose body is still coming, and end the connection."""
-        self._part(response.replace(b"\r\n", b"\r\nconnection: close\r\n", 1))
-
-    def _part(self, response: bytes) -> None:
-        """Answer, and read and drop what comes for a moment.
+        """Answer while more is coming: read and drop it for a moment, then close.
 
         Closing at once would reset the connection, and the answer be lost to who is
         still sending (RFC 9112 §9.6).
@@ -280,7 +147,7 @@ class HttpProtocol(HttpToolsProtocol):
                 self._await_head()
         elif self._head_bytes > MAX_HEAD_BYTES:
             detail = f"the request's head has more than {MAX_HEAD_BYTES} bytes"
-            self._part(refusal(HeadTooLarge(detail, field="request")))
+            self.part(refusal(HeadTooLarge(detail, field="request")))
         elif self._in_head:
             self._await_head()
         elif self.timeout_keep_alive_task is None:
@@ -314,7 +181,7 @@ class HttpProtocol(HttpToolsProtocol):
             if self.parser.get_http_version() == "1.0":
                 # (uvicorn chunks to these, too, and proxies speak 1.0: the close ends the body)
                 cycle.chunked_encoding = False
-                cycle.expected_content_length = _UntilTheClose()
+                cycle.expected_content_length = UntilTheClose()
             cast(Any, self.scope)["extensions"] = {EXTENSION: RequestWriter(self, cycle)}
 
     def on_body(self, body: bytes) -> None:
@@ -403,7 +270,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Hold nothing, now that the connection is another's or gone (no garbage for the collector)."""
         self._stop_waiting()
         self._unset_keepalive_if_required()
-        self.transport = _GONE
+        self.transport = GONE
         self.parser = None  # type: ignore[assignment]
         self.cycle = None  # type: ignore[assignment]
         self.scope = None  # type: ignore[assignment]
@@ -420,6 +287,12 @@ class HttpProtocol(HttpToolsProtocol):
         self._let_go()
         if parked is not None:
             parked[1]()
+
+    def finish(self) -> None:
+        """Let the answer that is owed be the connection's last one, and say so."""
+        cycle: Any = self.cycle
+        if cycle is not None and (self._parked is not None or not cycle.response_complete):
+            cycle.keep_alive = False
 
     def park(self, request: RequestWriter, lost: Callable[[], None]) -> None:
         self._parked = (request, lost)
@@ -477,73 +350,3 @@ class HttpProtocol(HttpToolsProtocol):
             transport.resume_reading()
         self._let_go()
         return stream
-
-
-class Handshake:
-    """One WebSocket handshake's way to its socket (`transports.direct.DirectHandshake`)."""
-
-    __slots__ = ("_protocol",)
-
-    def __init__(self, protocol: WebSocketProtocol) -> None:
-        self._protocol = protocol
-
-    def accept(self, subprotocol: str | None) -> WebSocketStream:
-        return self._protocol.hand_over(subprotocol)
-
-
-class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket protocol up to the handshake; then a WebSocketStream has the connection."""
-
-    _turned_away = False
-
-    def handle_connect(self, event: Request) -> None:
-        super().handle_connect(event)
-        if not self.handshake_complete:
-            cast(Any, self.scope)["extensions"][EXTENSION] = Handshake(self)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        unreadable = not self.handshake_initiated and self.conn.handshake_exc is not None
-        if unreadable and not self.transport.is_closing():
-            # (uvicorn waits for more of it)
-            problem = BadRequest(
-                "a WebSocket handshake is a GET without a body, with lines of up to 8 KiB and up to 128 "
-                "headers; topics that don't fit in its URL go into the command 'subscribe'",
-                field="request",
-            )
-            self.transport.write(refusal(problem))
-            self.transport.close()
-
-    def send_500_response(self) -> None:
-        """What uvicorn says to a handshake that it has no time for: it stops, or the application failed."""
-        if not (self.initial_response or self.handshake_complete or self._turned_away):
-            self._turned_away = True
-            self.conn.send_response(self.conn.reject(503, ""))
-            self.conn.data_to_send()  # (in its place goes ours)
-            self.transport.write(refusal(Unavailable("the server is stopping, or failed; reconnect")))
-
-    def hand_over(self, subprotocol: str | None) -> WebSocketStream:
-        transport, conn = self.transport, self.conn
-        stalled = not self.writable.is_set()
-        stream = WebSocketStream(transport, cast(Any, self.connections), conn, stalled=stalled)
-        self.connections.discard(self)
-        if self.disconnected or transport.is_closing():
-            stream.connection_lost(None)
-            return stream
-        del self.response.headers["Date"]
-        if subprotocol is not None:
-            self.response.headers["Sec-WebSocket-Protocol"] = subprotocol
-        self.handshake_complete = True
-        if self.config.access_log:
-            log_access(self.client, b"WEBSOCKET", self.request.path.encode(), 101)
-        conn.send_response(self.response)
-        transport.write(b"".join(conn.data_to_send()))
-        transport.set_protocol(stream)
-        tune(transport)
-        stream.hold()
-        self.transport = _GONE
-        return stream
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.connections.add(self)  # uvicorn's removes it, and raises if it isn't there
-        super().connection_lost(exc)

@@ -37,9 +37,9 @@ def refusal(problem: TricastError) -> bytes:
     return head(problem.status, (PROBLEM, NO_STORE, (b"connection", b"close"), length)) + body
 
 
-def keeps_alive(scope: Any) -> bool:
-    """Whether the connection is kept for another request (HTTP/1.0: never)."""
-    return bool(scope.get("http_version", "1.1") != "1.0")
+def closing(response: bytes) -> bytes:
+    """A response that says that it is the connection's last (RFC 9112 §9.6); it must not say so already."""
+    return response.replace(b"\r\n", b"\r\nconnection: close\r\n", 1)
 
 
 async def reply(scope: Any, send: Any, status: int, headers: Headers, body: bytes = b"") -> None:
@@ -49,8 +49,6 @@ async def reply(scope: Any, send: Any, status: int, headers: Headers, body: byte
         body = b""
     way = direct.of(scope)
     if way is not None:
-        if not keeps_alive(scope):
-            headers = (*headers, (b"connection", b"close"))
         way.respond(head(status, headers) + body)
         return
     await send({"type": "http.response.start", "status": status, "headers": list(headers)})
@@ -59,12 +57,18 @@ async def reply(scope: Any, send: Any, status: int, headers: Headers, body: byte
 
 async def refuse(scope: Any, send: Any, problem: TricastError, headers: Headers = ()) -> None:
     """Send `problem` as RFC 9457 problem details."""
-    extra: list[tuple[bytes, bytes]] = [PROBLEM, NO_STORE, *headers]
+    told = (*headers_of(problem), *headers)
+    await reply(scope, send, problem.status, told, problem.problem_json() + b"\n")
+
+
+def headers_of(problem: TricastError) -> Headers:
+    """What the head of an answer with problem details has."""
+    headers: list[tuple[bytes, bytes]] = [PROBLEM, NO_STORE]
     if problem.retry_after_s is not None:
-        extra.append((b"retry-after", b"%d" % max(1, round(problem.retry_after_s))))
+        headers.append((b"retry-after", b"%d" % max(1, round(problem.retry_after_s))))
     if problem.status == 401:
-        extra.append((b"www-authenticate", b"Bearer"))
-    await reply(scope, send, problem.status, extra, problem.problem_json() + b"\n")
+        headers.append((b"www-authenticate", b"Bearer"))
+    return headers
 
 
 def header(scope: Any, name: bytes) -> bytes | None:

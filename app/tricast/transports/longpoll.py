@@ -17,7 +17,15 @@ from tricast.wire.start import LATEST, Start
 
 # Headers that the ordinary path has something to do for.
 _NEEDS_MORE = frozenset(
-    (b"origin", b"cookie", b"last-event-id", b"x-forwarded-for", b"x-forwarded-proto", b"forwarded")
+    (
+        b"cookie",
+        b"forwarded",
+        b"last-event-id",
+        b"origin",
+        b"sec-websocket-key",
+        b"x-forwarded-for",
+        b"x-forwarded-proto",
+    )
 )
 
 
@@ -62,10 +70,9 @@ def _park(
     cors: http.Headers,
 ) -> None:
     next_link = link_of(scope, query)
-    alive = http.keeps_alive(scope)
 
     def respond(answer: Answer) -> None:
-        way.respond(_poll_response(answer, next_link, cors, alive))
+        way.respond(_poll_response(answer, next_link, cors))
 
     poll = door.hub.poll(
         respond,
@@ -134,7 +141,7 @@ async def _until_gone(receive: Any) -> None:
 
 def _poll_parts(answer: Answer, next_link: bytes, cors: http.Headers) -> tuple[int, http.Headers, bytes]:
     if answer.problem is not None:
-        headers = (http.PROBLEM, http.NO_STORE, *cors)
+        headers = (*http.headers_of(answer.problem), *cors)
         return answer.problem.status, headers, answer.problem.problem_json()
     cursor = answer.cursor.encode()
     link = b'%b%b>; rel="next"' % (next_link, cursor)
@@ -148,12 +155,10 @@ _POLL_HEAD = (
 )
 
 
-def _poll_response(answer: Answer, next_link: bytes, cors: http.Headers, alive: bool) -> bytes:
-    if answer.problem is None and not cors and alive:
+def _poll_response(answer: Answer, next_link: bytes, cors: http.Headers) -> bytes:
+    if answer.problem is None and not cors:
         cursor, body = answer.cursor.encode(), answer.body
         return _POLL_HEAD % (cursor, next_link, cursor, len(body)) + body
     status, headers, body = _poll_parts(answer, next_link, cors)
     headers = (*headers, (b"content-length", b"%d" % len(body)))
-    if not alive:
-        headers = (*headers, (b"connection", b"close"))
     return http.head(status, headers) + body

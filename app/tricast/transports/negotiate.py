@@ -20,6 +20,13 @@ def negotiate(scope: Any, query: Query) -> TransportName:
         raise BadRequest("transport 'websocket' needs a WebSocket handshake", field="transport")
     if query.transport is not None:
         return query.transport
+    if http.header(scope, b"sec-websocket-key") is not None:
+        # As a poll it would wait, and nothing be said, until the client's patience ends.
+        raise BadRequest(
+            "a WebSocket handshake came without 'Upgrade: websocket': a proxy took it out; have it pass "
+            "Upgrade and Connection on, by HTTP/1.1",
+            field="Upgrade",
+        )
     accept = http.header(scope, b"accept")
     return "sse" if accept is not None and b"text/event-stream" in accept.lower() else "poll"
 

@@ -1,0 +1,127 @@
+"""Clients that are not ours follow the plain wire without a gap and without a duplicate."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.clients.faultproxy import proxying
+from tests.faults.faultserver import FaultServer
+from tests.faults.faultwire import connected
+from tests.wire.followers import Followers, following, shell_loop
+from tests.wire.numbered import TOPIC, publishing
+
+LEAST = 1000
+KILLS = 2
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[FaultServer]:
+    server = FaultServer(tmp_path / "data", tmp_path / "stderr")
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+def a_port() -> int:
+    """One that a server can have again after it was killed: no connection gets it in between."""
+    ports = range(20_000, 30_000)  # below those that systems give to who connects
+    while True:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port := random.choice(ports)))
+            except OSError:
+                continue
+            return port
+
+
+def where(port: int) -> str:
+    return f"http://127.0.0.1:{port}/v1/events?topic={TOPIC}"
+
+
+async def all_live(server: FaultServer, followers: Followers) -> None:
+    for transport in ("sse", "websocket"):
+        await connected(server.port, transport, followers.count(transport))
+
+
+def heard(followers: Followers, total: int) -> None:
+    """Everyone has heard 0, 1, 2, … up to `total`, and nothing else."""
+    wrong = {}
+    for each in followers.each:
+        pairs = enumerate(each.numbers)
+        first = next((f"{n} where {at} was due" for at, n in pairs if n != at), "")
+        if first or len(each.numbers) != total:
+            wrong[each.name] = f"{len(each.numbers)} of {total} events; {first} {each.errors[-500:]}"
+    assert not wrong
+
+
+async def test_they_hear_every_event_once_while_the_server_is_killed_and_started_again(
+    server: FaultServer,
+) -> None:
+    port = a_port()
+    await asyncio.to_thread(server.start, port=port)
+    async with following(where(port)) as followers:
+        await all_live(server, followers)
+        async with publishing(port) as numbered:
+            await followers.have(LEAST // 3)
+            for _ in range(KILLS):
+                await asyncio.to_thread(server.start, port=port)  # (which kills the one that runs)
+                await followers.have(numbered.acknowledged + LEAST // 3)
+        await followers.have(numbered.acknowledged)
+        assert numbered.acknowledged >= LEAST
+        heard(followers, numbered.acknowledged)
+
+
+async def test_they_hear_every_event_once_through_connections_that_are_cut_in_the_middle_of_one(
+    server: FaultServer,
+) -> None:
+    await asyncio.to_thread(server.start)
+    async with proxying(server.port) as proxy:
+        # Room for the beginning of a stream and some events: who has more was cut, and came back.
+        proxy.faults.truncate_bytes, at_most = 4001, 13
+        async with following(where(proxy.port)) as followers:
+            await all_live(server, followers)
+            async with publishing(server.port) as numbered:
+                await followers.have(at_most + 1)
+                proxy.faults.truncate_bytes = None
+                await followers.have(numbered.acknowledged + LEAST // 2)
+                proxy.cut()
+                await followers.have(max(numbered.acknowledged, LEAST))
+            await followers.have(numbered.acknowledged)
+            heard(followers, numbered.acknowledged)
+
+
+async def test_the_command_line_of_websockets_shows_events_and_publishes(server: FaultServer) -> None:
+    await asyncio.to_thread(server.start)
+    url = where(server.port).replace("http://", "ws://")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "websockets", url),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(30):
+            await process.stdout.readuntil(b'"type":"tricast.live"')
+            process.stdin.write(b'{"op":"publish","topic":"%b","data":{"typed":1}}\n' % TOPIC.encode())
+            said = await process.stdout.readuntil(b'"typed":1')
+            assert f'"topic":"{TOPIC}"'.encode() in said
+            process.stdin.close()
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def test_the_shell_loop_has_ten_lines_at_most() -> None:
+    assert len(shell_loop("http://127.0.0.1:1/").strip().splitlines()) <= 10
