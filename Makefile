@@ -12,7 +12,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 # Commands that the tests and the bench start, and Debian's packages that hold them.
-TEST_SERVICES := nginx=nginx node=nodejs npm=npm
+TEST_SERVICES := curl=curl openssl=openssl node=nodejs npm=npm nginx=nginx haproxy=haproxy caddy=caddy \
+  chromium=chromium firefox-esr=firefox-esr WebKitWebDriver=webkit2gtk-driver Xvfb=xvfb
 BENCH_SERVICES := nginx=nginx gcc=gcc
 BENCH_PACKAGES := libnginx-mod-nchan libc6-dev
 
@@ -31,7 +32,7 @@ run: $(VENV)/.run ## a server at http://127.0.0.1:8080, open, on loopback (PORT=
 
 .PHONY: test
 test: $(VENV)/.test services lint ## lint, types, import rules and the whole test suite (ARGS='-k cursor')
-	@$(call pytest,-n $(JOBS) --dist worksteal -m 'not alone and not scenario')
+	@$(call pytest,-n $(JOBS) --dist worksteal -m 'not alone')
 	@$(call pytest,-m alone)
 
 # $(call pytest,OPTIONS): run the tests; that ARGS selects none of this half (exit code 5) is no failure.
@@ -56,9 +57,9 @@ format: $(VENV)/.test ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-.PHONY: scenarios
-scenarios: $(VENV)/.test ## both clients through a proxy that fails in all ways (being built: not in `make test` yet)
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m scenario $(ARGS)
+.PHONY: runtimes
+runtimes: $(VENV)/.test services ## the client in all runtimes and browsers; the table in docs/runtimes.md
+	$(BIN)/python -m tests.runtimes.table $(ARGS)
 
 .PHONY: docs
 docs: $(VENV)/.run ## write the settings table into docs/configuration.md

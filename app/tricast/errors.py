@@ -2,7 +2,8 @@
 
     TricastError
     ├── BadRequest         400  4400   the request is wrong; `field` names where
-    │   └── BadCursor      400  4400   a cursor that isn't one
+    │   ├── BadCursor      400  4400   a cursor that isn't one
+    │   └── SchemaMismatch 400  4400   data is not as the schema for its type wants it
     ├── Unauthorized       401  4401   no credentials, or expired ones
     ├── Forbidden          403  4403   the credentials don't reach that far
     ├── NotFound           404  4404   there is no such thing
@@ -15,7 +16,8 @@
     ├── PreconditionRequired 428 4428  say which version you change
     ├── Unavailable        503  4503   not now; the same request may be repeated
     │   ├── NotStarted     503  4503   the hub's lifespan isn't running
-    │   └── Draining       503  4503   the server is stopping
+    │   ├── Draining       503  4503   the server is stopping
+    │   └── Disconnected   503  4503   an administrator ended the connection
     └── LogFull            507  4507   the log's disk is full; nothing was written
 
 Each has a stable `code` (the last part of a problem's `type`), an HTTP `status`
@@ -91,6 +93,11 @@ class BadRequest(TricastError):
 class BadCursor(BadRequest):
     code = "bad-cursor"
     title = "That is not a cursor"
+
+
+class SchemaMismatch(BadRequest):
+    code = "schema-mismatch"
+    title = "The data does not fit the schema for events of that type"
 
 
 class Unauthorized(TricastError):
@@ -178,6 +185,11 @@ class NotStarted(Unavailable):
 class Draining(Unavailable):
     code = "draining"
     title = "The server is stopping"
+
+
+class Disconnected(Unavailable):
+    code = "disconnected"
+    title = "An administrator ended the connection"
 
 
 class LogFull(TricastError):

@@ -25,12 +25,13 @@ _APP = Path(__file__).parents[2] / "app"
 
 @dataclass
 class Served:
-    """A running server. `log` is what it printed to stderr so far."""
+    """A running server. `log` is what it printed to stderr so far; `setup` the link for the first admin."""
 
     url: str
     key: str | None
     process: subprocess.Popen[str]
     stderr: Any
+    setup: str | None = None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -111,8 +112,12 @@ class Served:
 
 
 @contextmanager
-def serve(*arguments: str, dev: bool = True) -> Iterator[Served]:
-    """`tricast serve` on a free port, in memory, until the block ends."""
+def serve(*arguments: str, dev: bool = True, keyed: bool = True, new: bool = True) -> Iterator[Served]:
+    """`tricast serve` on a free port, in memory, until the block ends.
+
+    Of a server that asks for credentials: whether it prints a key (`keyed`: no log has
+    one yet) and a link for the first admin (`new`: there is nobody yet).
+    """
     command = [sys.executable, "-m", "tricast", "serve", "--port", "0", "--log", "memory:"]
     command += ["--dev"] if dev else []
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TRICAST_")}
@@ -128,7 +133,9 @@ def serve(*arguments: str, dev: bool = True) -> Iterator[Served]:
         )
         served = Served("", None, process, stderr)
         try:
-            served.url, served.key = _announced(process, dev=dev)
+            wanted = {"url"} if dev else {"url", *(["key"] if keyed else []), *(["setup"] if new else [])}
+            told = _announced(process, wanted)
+            served.url, served.key, served.setup = told["url"], told.get("key"), told.get("setup")
             yield served
         finally:
             process.terminate()
@@ -141,16 +148,22 @@ def serve(*arguments: str, dev: bool = True) -> Iterator[Served]:
                 process.stdout.close()
 
 
-def _announced(process: subprocess.Popen[str], *, dev: bool) -> tuple[str, str | None]:
-    url = key = None
+_TOLD = {
+    "url": re.compile(r"^tricast .* on (http://\S+:\d+)"),
+    "key": re.compile(r"(tck_\S+)"),
+    "setup": re.compile(r"(http\S+/#/setup/\S+)"),
+}
+
+
+def _announced(process: subprocess.Popen[str], wanted: set[str]) -> dict[str, str]:
+    told: dict[str, str] = {}
     assert process.stdout is not None
     for line in process.stdout:
-        if found := re.search(r"http://\S+:\d+", line):
-            url = found[0]
-        if found := re.search(r"tck_\S+", line):
-            key = found[0]
-        if url is not None and (dev or key is not None):
-            return url, key
+        for name, pattern in _TOLD.items():
+            if found := pattern.search(line):
+                told[name] = found[1]
+        if wanted <= told.keys():
+            return told
     raise AssertionError(f"the server did not start: {process.wait()}")
 
 

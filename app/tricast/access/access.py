@@ -16,6 +16,8 @@ from tricast.access.gate import AccessGate, OpenGate
 from tricast.access.keys import Keys
 from tricast.access.limits import LimitOptions, Limits
 from tricast.access.origins import OriginRules
+from tricast.access.people.accounts import Accounts
+from tricast.access.people.passwords import Cost
 from tricast.access.revocation import Revocations
 from tricast.access.secrets import load_secrets
 from tricast.access.stream_tokens import StreamTokens
@@ -31,17 +33,21 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AccessOptions:
-    """`secrets` sign tokens (the first signs, all verify; none: one is made and kept in the log)."""
+    """`secrets` sign tokens and cookies (the first signs, all verify; none: one is made and kept in the log).
+
+    `password_cost` None: the usual one.
+    """
 
     secrets: tuple[str, ...] = ()
     dev: bool = False
     origins: tuple[str, ...] = ()
     own_origins: tuple[str, ...] = ()
     limits: LimitOptions = field(default_factory=LimitOptions)
+    password_cost: Cost | None = None
 
 
 class Access:
-    """Keys, tokens, revocations, the gate, Origin rules and limits of one hub.
+    """Keys, tokens, people, revocations, the gate, Origin rules and limits of one hub.
 
     Make it before the hub starts (it asks for projections), and enter it after:
     `async with hub, access:`. While entered, connections of what is revoked are
@@ -66,15 +72,29 @@ class Access:
             self.options.origins, own=self.options.own_origins, loopback=self.options.dev
         )
         self.limits = Limits(self.options.limits, clock=monotonic)
-        guarded = AccessGate(self.keys, self.tokens, self.revocations, clock=clock)
+        self.accounts = Accounts(
+            hub,
+            self.keys,
+            self.origins,
+            offer_setup=not self.options.dev,
+            cost=self.options.password_cost,
+            clock=clock,
+            monotonic=monotonic,
+        )
+        guarded = AccessGate(
+            self.keys, self.tokens, self.revocations, clock=clock, sessions=self.accounts.door
+        )
         self.gate: AccessGate | OpenGate = OpenGate(guarded, self.origins) if self.options.dev else guarded
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        self.tokens.use(await load_secrets(self._hub, self.options.secrets))
+        secrets = await load_secrets(self._hub, self.options.secrets)
+        self.tokens.use(secrets)
+        self.accounts.use(secrets)
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.accounts)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
-            for running in (self.revocations.watch(), self._keep_house()):
+            for running in (self.revocations.watch(), self.accounts.door.watch(), self._keep_house()):
                 stack.callback(tasks.create_task(running).cancel)
             self._stack = stack.pop_all()
         return self
@@ -84,6 +104,11 @@ class Access:
     ) -> None:
         await self._stack.aclose()
         await self._flush()
+
+    def check(self, grant: Grant) -> None:
+        """Raises Unauthorized if what `grant` came from is no longer good, Forbidden if it may less."""
+        self.revocations.check(grant)
+        self.accounts.door.check(grant)
 
     def stream_token(self, grant: Grant, app: str, environment: str) -> tuple[str | None, str]:
         """A token for the URL of a flag stream, and a label that changes with it: see `StreamTokens.of`."""
@@ -102,5 +127,6 @@ class Access:
         try:
             await self.keys.flush_usage()
             await self.revocations.drop_outlived()
+            await self.accounts.keep_house()
         except TricastError as error:
             _log.warning("access: %s; trying again in %d s", error, HOUSEKEEPING_EVERY_S)

@@ -17,6 +17,8 @@ from urllib.parse import unquote_to_bytes
 from tricast.access.grants import SCOPES
 from tricast.access.keys import KEY_PREFIX, Keys
 from tricast.access.origins import LOOPBACK_HOSTS, OriginRules, header, hostname
+from tricast.access.people.cookies import has_cookie
+from tricast.access.people.door import SessionDoor
 from tricast.access.revocation import Revocations
 from tricast.access.tokens import Tokens
 from tricast.errors import Forbidden, Unauthorized
@@ -40,7 +42,7 @@ class _Seen:
 
 
 class AccessGate:
-    """Asks every request for an API key or a token.
+    """Asks every request for an API key, a token, or the cookie of a session, in this order.
 
     What was verified once is remembered (bounded) by the bytes that were shown,
     and is good until the key's document changes, the token expires, or it is
@@ -54,8 +56,10 @@ class AccessGate:
         revocations: Revocations,
         *,
         clock: Callable[[], float],
+        sessions: SessionDoor | None = None,
         remembered: int = 10_000,
     ) -> None:
+        self._sessions = sessions
         self._keys = keys
         self._tokens = tokens
         self._revocations = revocations
@@ -65,10 +69,21 @@ class AccessGate:
 
     def __call__(self, request: Any) -> Grant:
         """The grant of a request. Raises Unauthorized that says what is wrong with its credentials."""
-        shown = credentials(request.scope)
+        scope = request.scope
+        shown = credentials(scope)
+        if shown is None or shown[:7].lower() != b"bearer ":
+            grant = self.session_grant(scope)
+            if grant is not None:
+                return grant
         if shown is None:
+            if has_cookie(scope):
+                raise Unauthorized("the session has ended, or is another server's; sign in again")
             raise Unauthorized(f"no credentials: {HOW}")
         return self._resolve(shown)
+
+    def session_grant(self, scope: Any) -> Grant | None:
+        """What the request's cookie may do; None where it shows none that is good. Raises Forbidden."""
+        return None if self._sessions is None else self._sessions.grant(scope)
 
     def verify(self, credential: str) -> Grant:
         """The grant of a token or key by itself (`auth` on a live connection). Raises Unauthorized."""
@@ -120,6 +135,8 @@ _OPEN = Grant(subject="anonymous", subscribe=("**",), publish=("**",), scopes=SC
 class OpenGate:
     """The gate of `--dev`: a request without credentials may do everything, if it comes from here.
 
+    (Who is signed in may do what their role allows: so that one can see how that is.)
+
     From here means: a loopback address, no proxy in between, asked for by a
     loopback name, and if from a browser then by a page that may (else any web
     page that a developer opens could drive the hub). Credentials that are given
@@ -137,6 +154,9 @@ class OpenGate:
         scope = request.scope
         if credentials(scope) is not None:
             return self._gate(request)
+        grant = self._gate.session_grant(scope)
+        if grant is not None:
+            return grant
         client = scope.get("client")
         if client is None or not is_loopback(client[0]):
             raise Unauthorized(f"--dev is open to loopback only, not to {client and client[0]!r}: {HOW}")

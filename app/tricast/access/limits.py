@@ -83,6 +83,15 @@ class Buckets:
         if len(full_at) > self._capacity:
             full_at.popitem(last=False)
 
+    def give_back(self, key: str, count: int = 1) -> None:
+        """Put back what was taken for nothing."""
+        if key in self._full_at:
+            self._full_at[key] -= count * self._interval_s
+
+    def forget(self, key: str) -> None:
+        """Let the bucket of `key` be full again."""
+        self._full_at.pop(key, None)
+
 
 class Limits:
     """The limits of one node, asked at the edge."""

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from tricast.errors import BadRequest, Forbidden
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORMS = frozenset({"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"})
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -84,6 +88,30 @@ class OriginRules:
             remedy += ", where '*' doesn't stand for requests with cookies, nor under --dev"
         raise Forbidden(f"pages of {origin[:120]!r} may not use this hub: {remedy}", field="origin")
 
+    def check_page(self, scope: Any) -> None:
+        """Raises Forbidden, or BadRequest, for what a page elsewhere could make a browser send with a cookie.
+
+        Asked for everything that can change something: an Origin must be one that may
+        (browsers send it with all but GET and HEAD); where there is none, Sec-Fetch-Site
+        must not speak of another site; and a body must not be one that a form can send
+        (Fetch §2.2.2, so that a page elsewhere has to ask before).
+        """
+        if scope.get("type") != "websocket" and scope.get("method") in _SAFE:
+            return
+        headers = scope["headers"]
+        origin = header(headers, b"origin")
+        if origin is not None:
+            self.check_origin(headers, header(headers, b"host") or "", ambient=True)
+        elif (site := header(headers, b"sec-fetch-site")) not in (None, "same-origin", "none"):
+            raise Forbidden(f"a page of another origin asks for this (Sec-Fetch-Site: {site[:40]})")
+        if scope.get("type") != "websocket" and _has_body(headers):
+            kind = (header(headers, b"content-type") or "").partition(";")[0].strip().lower()
+            if kind in _FORMS:
+                raise BadRequest(
+                    f"Content-Type {kind!r} is what a form sends: with a session, send application/json",
+                    field="Content-Type",
+                )
+
     def allows(self, origin: str, host: str, *, cookies: bool = False) -> bool:
         """Whether a page of `origin` may use this server as `host`, and read its answers."""
         if self._loopback and (match := _ORIGIN.fullmatch(origin.lower())) and match[2] in LOOPBACK_HOSTS:
@@ -97,6 +125,12 @@ def header(headers: Headers, name: bytes) -> str | None:
         if key == name:
             return value.decode("latin-1")
     return None
+
+
+def _has_body(headers: Headers) -> bool:
+    return (header(headers, b"content-length") or "0") != "0" or header(
+        headers, b"transfer-encoding"
+    ) is not None
 
 
 def hostname(host: str) -> str:

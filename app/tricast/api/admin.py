@@ -15,6 +15,7 @@ from tricast.access.access import Access
 from tricast.access.context import Context
 from tricast.access.grants import realm_of
 from tricast.access.key import Key
+from tricast.access.people.person import session_id_of
 from tricast.api.admin_schema import KeyRequest, RevokeRequest, TokenRequest
 from tricast.api.answers import Api, Ask, Body, json_answer
 from tricast.errors import BadRequest, Forbidden, NotFound, Unauthorized
@@ -48,6 +49,7 @@ class _Admin:
         ask.query()
         if _from_token(ask.grant):
             raise Forbidden("a token can't mint tokens: use an API key, on a server of yours")
+        _check_person(ask.grant)
         body = await ask.read(TokenRequest)
         minted = self._access.tokens.mint(ask.grant, **body.model_dump())
         got = minted.grant
@@ -70,6 +72,7 @@ class _Admin:
         grant = ask.grant
         if _from_token(grant) and "admin" not in grant.scopes:
             raise Forbidden("a token can't revoke tokens: use the API key that minted them")
+        _check_person(grant)
         body = await ask.read(RevokeRequest)
         given = [name for name in ("token", "id", "subject") if getattr(body, name) is not None]
         if len(given) != 1:
@@ -136,6 +139,12 @@ def _admin(ask: Ask) -> Grant:
     if "admin" not in ask.grant.scopes:
         raise Forbidden(f"{ask.grant.subject!r} lacks the scope 'admin', which keys are managed with")
     return ask.grant
+
+
+def _check_person(grant: Grant) -> None:
+    """Raises Forbidden for people who are no admins: a token of theirs would outlive their role."""
+    if session_id_of(grant) is not None and "admin" not in grant.scopes:
+        raise Forbidden(f"{grant.subject!r} lacks the scope 'admin', which people need for tokens")
 
 
 def _from_token(grant: Grant) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tricast.access.people.cookies import COOKIE
 from tricast.api.controls import CONTROL_SCHEMAS
 from tricast.api.presence_schema import CLIENT, PRESENCE_SCHEMAS, STATE
 from tricast.api.schemas import SCHEMAS, Schema, closed, draft_schema, errors, ref
@@ -81,6 +82,12 @@ def asyncapi(version: str) -> Schema:
                     "name": "token",
                     "description": "A token (never an API key), for browsers.",
                 },
+                "session": {
+                    "type": "httpApiKey",
+                    "in": "cookie",
+                    "name": COOKIE,
+                    "description": "The session of somebody who is signed in (see /openapi.json).",
+                },
             },
         },
     }
@@ -98,7 +105,8 @@ def _server(protocol: str, host: str) -> Schema:
         "protocol": protocol,
         "variables": {"host": {"default": host}},
         "security": [
-            {"$ref": f"#/components/securitySchemes/{name}"} for name in ("bearer", "apiKey", "token")
+            {"$ref": f"#/components/securitySchemes/{name}"}
+            for name in ("bearer", "apiKey", "token", "session")
         ],
     }
 

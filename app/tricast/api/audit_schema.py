@@ -108,7 +108,10 @@ _ENTRY: dict[str, Any] = {
         {
             "subject": {"type": "string"},
             "role": _NAME,
-            "credential": {**_NAME, "description": "What was shown: `key:<id>` or `token:<id>`."},
+            "credential": {
+                **_NAME,
+                "description": "What was shown: `key:<id>`, `token:<id>` or `session:<id>`.",
+            },
             "address": _NAME,
         },
     ),

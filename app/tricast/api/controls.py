@@ -99,7 +99,9 @@ CONTROL_SCHEMAS: dict[str, Schema] = {
             {
                 "reason": {
                     "type": "string",
-                    "description": "`draining` (the server stops), `expired`, `revoked`, or the last part "
+                    "description": "`draining` (the server stops), `disconnected` (an administrator ended "
+                    "it; it may come back), `role-changed` (of a person, who comes back with the new one), "
+                    "`expired`, `revoked`, or the last part "
                     "of a problem's `type`, such as `too-many-requests`.",
                 },
                 "reconnect_after_ms": {

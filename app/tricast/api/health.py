@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from tricast.api.answers import problem_response
 from tricast.errors import TricastError
 from tricast.hub.hub import Hub
 
-_PAGE_HEADERS: Final = {
-    "cache-control": "no-cache",
-    "content-security-policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
 
-
-def health_routes(hub: Hub, version: str, static: Path) -> list[Route]:
-    """`/healthz` (the process answers), `/readyz` (log and fan-out work), `/` (what this is)."""
+def health_routes(hub: Hub, version: str, page: Callable[[Request], Response]) -> list[Route]:
+    """`/healthz` (the process answers), `/readyz` (log and fan-out work), `/` (what this is; to
+    browsers, `page`)."""
 
     async def healthz(_: Request) -> Response:
         return _json({"status": "ok", "version": version})
@@ -37,7 +31,7 @@ def health_routes(hub: Hub, version: str, static: Path) -> list[Route]:
 
     async def index(request: Request) -> Response:
         if "text/html" in request.headers.get("accept", ""):
-            return FileResponse(static / "index.html", headers=_PAGE_HEADERS)
+            return page(request)
         return _json(
             {
                 "name": "tricast",

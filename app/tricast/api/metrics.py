@@ -49,6 +49,7 @@ _COUNTERS = {
     "deliveries": "Events that were written to streams.",
     "writes": "Writes that fan-out made: each carries one event or more.",
     "answers": "Polls that were taken.",
+    "answered": "Events that were put into the answers to polls.",
     "resets": "Subscribers whose cursor could not be served when they came.",
     "reads": "Pages that were read from the log for replay.",
     "presence_changes": "Members that came, left or changed, as told to others.",

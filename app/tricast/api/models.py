@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from tricast.errors import BadRequest
 
-_SECRET_MEMBERS: Final = frozenset({"token", "password", "secret"})
+_SECRET_MEMBERS: Final = frozenset({"token", "password", "secret", "current", "new", "code"})
 _SECRET_MARK: Final = "tck_"
 _M = TypeVar("_M", bound=BaseModel)
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from copy import deepcopy
 
+from tricast.access.people.cookies import COOKIE, SECURE_COOKIE
 from tricast.api.admin_schema import OPENAPI_PATHS, OPENAPI_SCHEMAS
 from tricast.api.audit_schema import AUDIT_PATHS, AUDIT_SCHEMAS
 from tricast.api.controls import CONTROL_SCHEMAS
+from tricast.api.operations_schema import EVENT_SCHEMA_PATHS, OPERATIONS_PATHS, OPERATIONS_SCHEMAS
 from tricast.api.parameters import HEADERS, PARAMETERS
+from tricast.api.people_paths import PEOPLE_PATHS
+from tricast.api.people_schema import PEOPLE_SCHEMAS
 from tricast.api.presence_schema import PRESENCE_BODIES, PRESENCE_PATHS, PRESENCE_SCHEMAS
 from tricast.api.schemas import SCHEMAS, SECURITY, Schema, ref
 from tricast.transports.query import MAX_QUERY_BYTES
@@ -75,6 +79,8 @@ def openapi(version: str, *, paths: Schema, schemas: Schema) -> Schema:
             {"name": "presence"},
             {"name": "flags"},
             {"name": "access"},
+            {"name": "people"},
+            {"name": "operations"},
             {"name": "service"},
         ],
         "paths": {
@@ -82,6 +88,9 @@ def openapi(version: str, *, paths: Schema, schemas: Schema) -> Schema:
             **_routed(PRESENCE_PATHS, "presence"),
             **_routed(paths, "flags"),
             **_access(),
+            **_routed(PEOPLE_PATHS, "people"),
+            **_routed(EVENT_SCHEMA_PATHS, "events"),
+            **_routed(OPERATIONS_PATHS, "operations"),
             **_service(),
         },
         "components": {
@@ -91,6 +100,8 @@ def openapi(version: str, *, paths: Schema, schemas: Schema) -> Schema:
             | PRESENCE_BODIES
             | OPENAPI_SCHEMAS
             | AUDIT_SCHEMAS
+            | PEOPLE_SCHEMAS
+            | OPERATIONS_SCHEMAS
             | schemas
             | _SERVICE_SCHEMAS,
             "parameters": PARAMETERS,
@@ -108,6 +119,14 @@ def openapi(version: str, *, paths: Schema, schemas: Schema) -> Schema:
                     "in": "query",
                     "name": "token",
                     "description": "A token (never an API key), where headers can't be set.",
+                },
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": COOKIE,
+                    "description": f"The session of somebody who is signed in; over https it is called "
+                    f"`{SECURE_COOKIE}`. Other credentials go before it. What changes something must come "
+                    "from a page of the server's own, and not in a form's media type.",
                 },
             },
         },

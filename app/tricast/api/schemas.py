@@ -20,7 +20,7 @@ Schema = dict[str, Any]
 _SEGMENT = r"[^\s/*\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\ufeff]+"
 _WILD = rf"(?:{_SEGMENT}|\*)"
 _TEXT = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
-SECURITY: list[Schema] = [{"bearer": []}, {"apiKey": []}, {"token": []}]
+SECURITY: list[Schema] = [{"bearer": []}, {"apiKey": []}, {"token": []}, {"session": []}]
 
 
 def errors() -> Iterator[type[TricastError]]:
@@ -255,6 +255,22 @@ SCHEMAS: dict[str, Schema] = {
             "detail": {"type": "string", "description": "What was wrong, which value, what to do."},
             "field": {"type": "string", "description": "The parameter, header or member that is wrong."},
             "retry_after_s": {"type": "number", "minimum": 0, "description": "Not before so many seconds."},
+            "mismatch": {
+                "type": "object",
+                "description": "Of `schema-mismatch`: JSON Pointers to the place in the data and to the rule "
+                "in the schema, the value there (shortened), and which schema that is.",
+                "required": ["path", "value", "rule", "message", "app", "type", "version"],
+                "properties": {
+                    "path": {"type": "string"},
+                    "value": {"type": "string"},
+                    "rule": {"type": "string"},
+                    "message": {"type": "string"},
+                    "app": {"type": "string"},
+                    "type": {"type": "string"},
+                    "version": {"type": "integer", "minimum": 1},
+                },
+                "additionalProperties": False,
+            },
         },
         "additionalProperties": False,
         "examples": [

@@ -12,10 +12,13 @@ from typer.exceptions import TyperException
 from tricast.cli.audit import audit
 from tricast.cli.backup import backup
 from tricast.cli.check import check
+from tricast.cli.connections import connections
 from tricast.cli.failure import INTERRUPTED, REFUSED, USAGE, Failure
 from tricast.cli.flags import flags
 from tricast.cli.key import keys
+from tricast.cli.person import people
 from tricast.cli.publish import publish
+from tricast.cli.schema import schemas
 from tricast.cli.serve import serve
 from tricast.cli.tail import tail
 from tricast.cli.token import token
@@ -36,7 +39,10 @@ app.command()(publish)
 app.command()(tail)
 app.command()(token)
 app.add_typer(keys, name="key")
+app.add_typer(people, name="person")
 app.add_typer(flags, name="flags")
+app.add_typer(schemas, name="schema")
+app.add_typer(connections, name="connections")
 app.command()(audit)
 app.command()(check)
 app.command()(backup)

@@ -10,7 +10,7 @@ import typer
 
 from tricast.cli.failure import REFUSED
 from tricast.cli.options import Config, Data, Dev, Host, LogUrl, More, Port, parse_more
-from tricast.settings import load
+from tricast.settings import load_with_sources
 
 
 def serve(
@@ -36,7 +36,7 @@ def serve(
     """Run the server until SIGTERM or Ctrl-C; then say goodbye to everybody and exit."""
     # Until the server has its own: in a container we are process 1, which else ignores the signal.
     signal.signal(signal.SIGTERM, _stop)
-    settings = load(
+    settings, sources = load_with_sources(
         data=data,
         extra=parse_more(more),
         config=config,
@@ -51,7 +51,7 @@ def serve(
     )
     from tricast.server.runner import serve as run
 
-    return REFUSED if run(settings) else 0
+    return REFUSED if run(settings, sources) else 0
 
 
 def _stop(signal_number: int, frame: FrameType | None) -> NoReturn:

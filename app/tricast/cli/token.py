@@ -52,14 +52,15 @@ def token(
         "subscribe": subscribe or [],
         "publish": publish or [],
         "scopes": scope or [],
-        "ttl_s": _seconds(ttl),
+        "ttl_s": seconds_of(ttl),
     }
     body |= {name: given for name, given in (("app", app), ("environment", environment)) if given is not None}
     answer = Connection.to(url, key).call("POST", "/v1/tokens", body)
     typer.echo(orjson.dumps(answer).decode() if as_json else answer["token"])
 
 
-def _seconds(text: str) -> float:
+def seconds_of(text: str) -> float:
+    """What `--ttl` says. Raises Failure."""
     try:
         seconds = parse_duration(text)
     except ValueError:

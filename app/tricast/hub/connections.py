@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -39,6 +40,10 @@ class Connections:
         """Those there are now: they may go while one iterates."""
         return iter(list(self._open.values()))
 
+    def get(self, connection: str) -> Connection | None:
+        """The one with this id, while it is open."""
+        return self._open.get(connection)
+
     def find(self, connection: str) -> Subscriber | Session | None:
         """The stream or session with this id, while it is open."""
         found = self._open.get(connection)
@@ -54,6 +59,7 @@ class Connections:
 
     def add(self, connection: Connection) -> None:
         """Take in one who has come."""
+        connection.since = time.time()
         self._open[connection.caller.connection] = connection
         connection.on_closed = self._remove
         self._bound(connection)
@@ -86,16 +92,32 @@ class Connections:
             connection.close(problem, reason="expired")
 
     def end(
-        self, match: Callable[[Caller], bool], problem: TricastError, *, reason: str | None = None
+        self,
+        match: Callable[[Caller], bool],
+        problem: TricastError,
+        *,
+        reason: str | None = None,
+        reconnect_after_ms: int = 0,
     ) -> int:
         """End those whose caller matches, with `problem`; how many there were."""
         chosen = [connection for connection in self if match(connection.caller)]
         for connection in chosen:
-            if isinstance(connection, Poll):
-                connection.answer(self._desks.problem(connection, problem))
-            else:
-                connection.close(problem, reason=reason)
+            self.end_one(connection, problem, reason=reason, reconnect_after_ms=reconnect_after_ms)
         return len(chosen)
+
+    def end_one(
+        self,
+        connection: Connection,
+        problem: TricastError,
+        *,
+        reason: str | None = None,
+        reconnect_after_ms: int = 0,
+    ) -> None:
+        """End this one, with `problem`."""
+        if isinstance(connection, Poll):
+            connection.answer(self._desks.problem(connection, problem))
+        else:
+            connection.close(problem, reason=reason, reconnect_after_ms=reconnect_after_ms)
 
     def end_all(self, problem: TricastError) -> None:
         """End what is left, at once."""

@@ -137,6 +137,7 @@ class PollDesks:
         self._fanout = fanout
         self._bounds = bounds
         self._pace_s = pace_s
+        self.answered = 0  # events in all answers
         # By the hash of a subscription (two with one hash only share a pause): until when the next
         # answer waits, and up to where the last one went.
         self._flushed: OrderedDict[int, tuple[float, int]] = OrderedDict()
@@ -219,6 +220,7 @@ class PollDesks:
                     continue
                 answer = Answer(span.scanned, self._bounds().cursor(span.scanned), span.events)
                 shared[(start, poll.limit)] = answer
+            self.answered += len(answer.events)
             try:
                 poll.answer(answer)
             except Exception:  # noqa: BLE001
@@ -267,6 +269,7 @@ class PollDesks:
         self._respond(poll, (), self._fanout.position if clean else poll.position)
 
     def _respond(self, poll: Poll, events: Sequence[Event], position: int) -> None:
+        self.answered += len(events)
         poll.answer(Answer(position, self._bounds().cursor(position), events))
 
     async def _collect(self, poll: Poll, timeout_s: float | None) -> None:

@@ -78,6 +78,7 @@ class Fanout:
         self.deliveries = 0
         self.writes = 0
         self.before_batch: Callable[[], None] = lambda: None
+        self.after_batch: Callable[[int], None] = lambda _: None
         self.heartbeat: Callable[[], Control] = lambda: heartbeat("none-0")
         self.roll: Callable[[Subscription], Control] = lambda _: presence(b'{"topics":{},"counts":{}}')
         self._slice = slice_writes
@@ -317,6 +318,7 @@ class Fanout:
                 self.writes += sent
                 self.deliveries += sent * count
         self.done = upto
+        self.after_batch(upto)
 
     def _match(self, events: Sequence[Event]) -> dict[Group, int]:
         """Which events of the batch each group gets, as a bit mask."""

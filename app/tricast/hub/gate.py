@@ -19,7 +19,7 @@ class Grant:
     `subject` is who; `subscribe` and `publish` are patterns; `scopes` are the rest
     (`presence`, `flags:read`, `flags:write`, `admin`). `expires_at` is in seconds
     since 1970 (None: never). `credential` names what was shown (`key:<id>`,
-    `token:<id>`), so that revoking it can close live connections. `app` and
+    `token:<id>`, `session:<id>`), so that revoking it can close live connections. `app` and
     `environment` (of its flags) are set where the grant is confined to one. `role`
     is what a person is here.
     """

@@ -16,8 +16,10 @@ from tricast.hub.connections import Connections
 from tricast.hub.desks import PollDesks
 from tricast.hub.expiry import remaining_s
 from tricast.hub.fanout import Fanout
+from tricast.hub.figures import Figures
 from tricast.hub.history import History
 from tricast.hub.hooks import Hook, Hooks
+from tricast.hub.latency import Latency
 from tricast.hub.options import HubOptions, Stats
 from tricast.hub.outlet import Outlet
 from tricast.hub.past import Past, check_limit, look_back, offset_before
@@ -25,6 +27,7 @@ from tricast.hub.place import Place, place
 from tricast.hub.poll import MAX_ANSWER_EVENTS, Answer, Poll
 from tricast.hub.presence import HubPresence
 from tricast.hub.projection import Projection
+from tricast.hub.roster import Roster
 from tricast.hub.session import Session
 from tricast.hub.subscriber import Subscriber
 from tricast.hub.subscription import Subscription
@@ -63,6 +66,7 @@ class Hub:
         self._desks = PollDesks(self.fanout, self.log.bounds, pace_s=self.options.poll_pace_s)
         self._hooks = Hooks()
         self._connections = Connections(self._desks, self._gone)
+        self.roster = Roster(self._connections, self.fanout, self.log.bounds)
         self._places: Presence = places or MemoryPresence()
         self.presence = HubPresence(
             self._places,
@@ -79,6 +83,11 @@ class Hub:
         self._stack: AsyncExitStack | None = None
         self._draining = False
         self._stats = Stats()
+        self._latency = Latency()
+        self.figures = Figures(lambda: self.stats, self._counted, self._latency)
+        self.fanout.after_batch = self._latency.delivered
+        # Called with the drafts of each append, and may refuse them. (A hook costs each publish a wait.)
+        self.vet: Callable[[Sequence[Draft]], None] | None = None
         self._canary_at = 0.0
         self._documents_at = 0
 
@@ -96,10 +105,17 @@ class Hub:
             self.log.tail(self._take)
             await stack.enter_async_context(self._places)
             self.presence.begin()
+            self.figures.begin()
             stack.callback(self.presence.stop)
             for projection in self._projections.values():
                 await projection.load(self.log)
-            for work in (self._beat(), self._watch_lag(), self._trim(), self.presence.watch()):
+            for work in (
+                self._beat(),
+                self._watch_lag(),
+                self._trim(),
+                self.presence.watch(),
+                self.figures.run(),
+            ):
                 stack.push_async_callback(_stop, asyncio.create_task(work))
             stack.push_async_callback(self._end)
             self._draining = False
@@ -172,11 +188,16 @@ class Hub:
         if self._hooks.has("publish"):
             for each in drafts:
                 await self._hooks.ask("publish", caller, each)
+        if self.vet is not None:
+            self.vet(drafts)
+        accepted_at = self._latency.clock()
         appended = await self.log.append(Append(tuple(drafts), tuple(writes)))
         last = 0
         for receipt in appended.receipts:
             if receipt.offset is not None and receipt.offset > last:
                 last = receipt.offset
+        if last:
+            self._latency.accepted(last, accepted_at)
         if last > self.fanout.position:
             await self.fanout.reached(last)
         return appended
@@ -506,10 +527,14 @@ class Hub:
         stats.live = self.fanout.live
         stats.deliveries = self.fanout.deliveries
         stats.writes = self.fanout.writes
+        stats.answered = self._desks.answered
         stats.reads = self._recent.reads
         stats.head = self.log.bounds().head
         stats.position = self.fanout.position
         return stats
+
+    def _counted(self) -> tuple[int, int]:
+        return self._stats.published, self.fanout.deliveries + self._desks.answered
 
     async def ready(self) -> None:
         """Prove that an append goes through the log's writer and a probe through fan-out.
@@ -537,10 +562,18 @@ class Hub:
         self._hooks.tell_gone(caller)
 
     def disconnect(
-        self, match: Callable[[Caller], bool], problem: TricastError, *, reason: str | None = None
+        self,
+        match: Callable[[Caller], bool],
+        problem: TricastError,
+        *,
+        reason: str | None = None,
+        reconnect_after_ms: int = 0,
     ) -> int:
-        """End every live connection whose caller matches; how many there were."""
-        ended = self._connections.end(match, problem, reason=reason)
+        """End every live connection whose caller matches; how many there were.
+
+        `reconnect_after_ms` is when they may come back (0: not without a change).
+        """
+        ended = self._connections.end(match, problem, reason=reason, reconnect_after_ms=reconnect_after_ms)
         self.presence.end(match)
         return ended
 

@@ -48,6 +48,7 @@ class Stats:
     deliveries: int = 0
     writes: int = 0
     answers: int = 0
+    answered: int = 0
     resets: int = 0
     reads: int = 0
     head: int = 0

@@ -72,6 +72,7 @@ class Poll:
         "paced",
         "position",
         "respond",
+        "since",
         "stale",
         "subscription",
         "task",
@@ -99,6 +100,7 @@ class Poll:
         self.answered = False
         self.desk: Desk | None = None
         self.expires_at: float | None = None
+        self.since = 0.0
         self.on_closed: Callable[[Poll], None] = lambda _: None
         self.task: asyncio.Task[None] | None = None
         # Whether it is to be answered soon all the same, with a list that has changed meanwhile.

@@ -26,11 +26,12 @@ class Session:
     disconnects the caller, or when the hub stops; then write no more but a goodbye.
     """
 
-    __slots__ = ("caller", "ended", "is_closed", "on_closed")
+    __slots__ = ("caller", "ended", "is_closed", "on_closed", "since")
 
     def __init__(self, caller: Caller) -> None:
         self.caller = caller
         self.ended: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+        self.since = 0.0
         self.is_closed = False
         self.on_closed: Callable[[Session], None] = lambda _: None
 

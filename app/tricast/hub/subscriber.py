@@ -49,6 +49,7 @@ class Subscriber:
         "position",
         "seen",
         "send",
+        "since",
         "state",
         "subscription",
         "waiver",
@@ -80,6 +81,7 @@ class Subscriber:
         self.send = outlet.write
         self.state: State = "replaying"
         self.expires_at: float | None = None
+        self.since = 0.0
         self.lagging_since = 0.0
         self.pending_seen = 0
         self.on_closed: Callable[[Subscriber], None] = lambda _: None

@@ -16,7 +16,7 @@ from typing import Any, Self
 import orjson
 
 from tricast.errors import Conflict, NotStarted
-from tricast.event import Event, time_ms
+from tricast.event import EVENTS_SHELF, Event, time_ms
 from tricast.log.base import (
     IDEMPOTENCY_WINDOW_MS,
     MAX_SCAN,
@@ -32,6 +32,7 @@ from tricast.log.base import (
 )
 from tricast.log.commit import COMMIT_DRAFTS, Commit, First, Key, class_of, encode, new_epoch
 from tricast.log.retention import Held, doomed
+from tricast.log.size import Mark, Size
 from tricast.log.topics import Topics
 from tricast.pattern import Pattern, matcher
 
@@ -228,6 +229,15 @@ class MemoryLog:
             for (of, name), (version, value) in sorted(self._documents.items())
             if of == kind
         ]
+
+    async def size(self) -> Size:
+        """How much it holds; the bytes are those of the events."""
+        classes = self._classes.values()
+        firsts = [
+            each.held[0] for cls, each in self._classes.items() if cls.shelf == EVENTS_SHELF and each.held
+        ]
+        first = min((Mark(held.offset, held.time_ms) for held in firsts), default=None)
+        return Size(sum(len(each.held) for each in classes), sum(each.size for each in classes), None, first)
 
     async def trim(self, cls: RetentionClass, keep: Retention) -> int:
         held = self._classes.get(cls)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,7 +13,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Mount
-from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 import tricast
@@ -26,7 +25,10 @@ from tricast.api.documents import document_routes
 from tricast.api.events import EventsEndpoint
 from tricast.api.health import health_routes
 from tricast.api.metrics import metrics_routes
+from tricast.api.people import people_routes
 from tricast.api.presence import presence_routes
+from tricast.api.schema_store import EventSchemas
+from tricast.api.sign_in import session_routes
 from tricast.errors import MethodNotAllowed, NotFound, TooMany, TricastError, Unavailable
 from tricast.flags.api import flags_routes
 from tricast.flags.api.openapi import FLAGS_PATHS, FLAGS_SCHEMAS
@@ -35,7 +37,9 @@ from tricast.flags.usage import Usage
 from tricast.hub.caller import Caller
 from tricast.hub.hub import Hub, HubOptions
 from tricast.log.base import Retention
-from tricast.settings import Settings
+from tricast.server.operations import operations_routes
+from tricast.server.pages import Pages
+from tricast.settings import Settings, Source
 from tricast.transports.door import Door
 
 EVENTS_PATH = "/v1/events"
@@ -60,11 +64,12 @@ def static_folder() -> Path:
 class Service:
     """An ASGI application: `/v1/events` in front, everything else by Starlette's router."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, sources: Sequence[Source] = ()) -> None:
         self.settings = settings
         self.hub = Hub(settings.log, _hub_options(settings))
         self.access = Access(self.hub, _access_options(settings))
         self.flags = Flags(self.hub)
+        self.event_schemas = EventSchemas(self.hub)
         self.usage = Usage(self.hub, stale_after_days=settings.flags_stale_after_days)
         self.root_key: str | None = None
         self._refusal: TricastError | None = None
@@ -72,10 +77,19 @@ class Service:
         self.hot = EventsEndpoint(self.door)
         self.api = Api(self.access.gate, allowed_origin=self.door.allowed_origin, recheck=self.door.recheck)
         trusted = list(settings.forwarded_allow_ips)
+        pages = Pages(static_folder())
         self._forwarded: Any = ProxyHeadersMiddleware(self._serve, trusted_hosts=trusted)
         self._router = Starlette(
             routes=[
                 *admin_routes(self.access, self.api),
+                *session_routes(
+                    self.access,
+                    self.api,
+                    allowed_origin=self.door.allowed_origin,
+                    version=package_version(),
+                    heartbeat_s=settings.heartbeat_s,
+                ),
+                *people_routes(self.access, self.api),
                 *audit_routes(self.hub, self.api, recheck=self.door.recheck),
                 *flags_routes(
                     self.api,
@@ -87,17 +101,31 @@ class Service:
                     heartbeat_s=settings.heartbeat_s,
                 ),
                 *presence_routes(self.hub, self.api, throttle=self.door.throttle),
-                *health_routes(self.hub, package_version(), static_folder()),
+                *health_routes(self.hub, package_version(), pages.page),
                 *metrics_routes(self.door),
+                *operations_routes(
+                    self.hub,
+                    self.api,
+                    self.event_schemas,
+                    settings=settings,
+                    sources=sources,
+                    version=package_version(),
+                    recheck=self.door.recheck,
+                ),
                 *document_routes(package_version(), paths=FLAGS_PATHS, schemas=FLAGS_SCHEMAS),
-                Mount("/static", StaticFiles(directory=static_folder())),
-                Mount("/client", StaticFiles(directory=static_folder() / "client")),
+                Mount("/static", pages),
+                Mount("/client", Pages(static_folder() / "client", public=True)),
             ],
             exception_handlers={HTTPException: _http_problem, Exception: _failure},
             lifespan=self._lifespan,
         )
         # A redirect would repeat whatever Host was sent.
         self._router.router.redirect_slashes = False
+
+    @property
+    def setup_code(self) -> str | None:
+        """What lets the first person in, while there is nobody (and credentials are asked for)."""
+        return self.access.accounts.setup.code
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -139,6 +167,7 @@ class Service:
     async def _lifespan(self, app: Any) -> AsyncIterator[None]:
         try:
             async with self.hub, self.access, self.usage:
+                self.event_schemas.begin()
                 await self.flags.load()
                 self.root_key = await self.access.ensure_root_key()
                 yield
@@ -153,7 +182,7 @@ class Service:
             return access.origins.allows(origin, host, cookies=cookies)
 
         def recheck(caller: Caller) -> None:
-            access.revocations.check(caller.grant)
+            access.check(caller.grant)
 
         def admit(caller: Caller) -> None:
             recheck(caller)  # (it may have been let in a while ago)

@@ -9,6 +9,7 @@ import os
 import resource
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from types import FrameType
 
@@ -17,8 +18,9 @@ import uvicorn
 from tricast.errors import TricastError
 from tricast.server import logs
 from tricast.server.app import Service, package_version
-from tricast.server.direct import HttpProtocol, WebSocketProtocol
-from tricast.settings import Settings
+from tricast.server.direct import HttpProtocol
+from tricast.server.handshake import WebSocketProtocol
+from tricast.settings import Settings, Source
 
 _log = logging.getLogger("tricast.server")
 _KEEP_ALIVE_S = 75
@@ -57,6 +59,11 @@ class Server(uvicorn.Server):
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         access = "open to this machine, no credentials needed" if settings.dev else "asks for credentials"
         print(f"tricast {package_version()} on http://{host}:{port} ({access}; log {settings.log})")
+        if service.setup_code is not None:
+            print(
+                "\nThere is nobody yet. Who opens this link becomes the first admin (it is good until the "
+                f"next start):\n\n    {self._origin(port)}/#/setup/{service.setup_code}\n"
+            )
         if service.root_key is not None:
             print(
                 f"\nThis is the first start. The admin key, shown this once:\n\n    {service.root_key}\n\n"
@@ -64,9 +71,21 @@ class Server(uvicorn.Server):
             )
         sys.stdout.flush()
 
+    def _origin(self, port: int) -> str:
+        """Where a browser finds the dashboard: by the server's own name, if it has one."""
+        settings = self.service.settings
+        named = [origin for origin in settings.own_origins if "*" not in origin]
+        if named:
+            return named[0].rstrip("/")
+        host = "localhost" if settings.host in ("0.0.0.0", "::", "") else settings.host
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
+        for connection in self.server_state.connections:
+            if isinstance(connection, HttpProtocol):
+                connection.finish()
         _log.info("stopping: saying goodbye to %d connections", len(self.service.hub.callers))
         await self.service.hub.drain(self.service.settings.drain_s)
         await super().shutdown(sockets)
@@ -98,13 +117,16 @@ def config_of(service: Service) -> uvicorn.Config:
     )
 
 
-def serve(settings: Settings) -> int:
-    """Run until a signal; the exit status: 0 after a clean stop, 1 if it could not start."""
+def serve(settings: Settings, sources: Sequence[Source] = ()) -> int:
+    """Run until a signal; the exit status: 0 after a clean stop, 1 if it could not start.
+
+    `sources`: where the settings came from, for who asks.
+    """
     logs.configure(settings.log_level, settings.log_format)
     os.umask(0o077)  # the log holds the secret that signs tokens
     _raise_file_limit()
     try:
-        service = Service(settings)
+        service = Service(settings, sources)
     except TricastError as error:
         _log.error("%s", error.detail)
         return 1

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from tricast.errors import BadRequest, NotStarted, TricastError, Unavailable
 from tricast.event import time_ms
@@ -27,11 +28,12 @@ from tricast.log.base import (
 )
 from tricast.log.commit import encode
 from tricast.log.retention import Held, doomed
-from tricast.log.sqlite.backup import backup
+from tricast.log.size import Size
+from tricast.log.sqlite.backup import Copier, backup
 from tricast.log.sqlite.committer import Committed, Committer, Ticket
 from tricast.log.sqlite.pages import Pages
 from tricast.log.sqlite.reader import Reader
-from tricast.log.sqlite.schema import FileLock, Synchronous, open_file
+from tricast.log.sqlite.schema import FileLock, Synchronous, open_file, wal_bytes
 from tricast.log.sqlite.store import State, Store, Trim
 from tricast.log.sqlite.writer import Writer
 from tricast.log.topics import Topics
@@ -63,6 +65,7 @@ class SQLiteLog:
         self._open = False
         self._bounds: Bounds | None = None
         self._trimming = asyncio.Lock()
+        self._copier = Copier(self._path)
         self._deliver: Callable[[Batch], None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -213,8 +216,25 @@ class SQLiteLog:
         """Copy the log to `target` while it is written to; see `tricast.log.sqlite.backup`."""
         await asyncio.to_thread(backup, self._path, target)
 
+    async def copy(self) -> BinaryIO:
+        """A copy as of one moment, as a file that goes when it is closed; see `Copier`."""
+        return await asyncio.to_thread(self._copier.copy)
+
+    async def size(self) -> Size:
+        """How much it holds, what that takes on the disk, and how much the disk has left."""
+        events = sum(self._committer.held(cls)[0] for cls in self.bounds().floors)
+        return Size(events, *await asyncio.to_thread(_room, self._path), await self._reader.first())
+
 
 _CLOSED = "the log is not open; enter it with `async with`"
+
+
+def _room(path: Path) -> tuple[int, int]:
+    """What the file and its write-ahead log take, and what the disk has left."""
+    try:
+        return path.stat().st_size + wal_bytes(path), shutil.disk_usage(path.parent).free
+    except OSError as error:
+        raise Unavailable(f"{path} could not be looked at: {error}") from error
 
 
 def _open(

@@ -11,9 +11,10 @@ from typing import Any
 import aiosqlite
 
 from tricast.errors import Unavailable
-from tricast.event import AUDIT_SHELF
+from tricast.event import AUDIT_SHELF, EVENTS_SHELF
 from tricast.log.base import MAX_SCAN, Document, RetentionClass
 from tricast.log.retention import TRIM_STEP, Held
+from tricast.log.size import Mark
 from tricast.log.sqlite.schema import BUSY_S, readonly_uri
 from tricast.log.sqlite.store import documents_of
 from tricast.pattern import SYSTEM_APP, Pattern
@@ -122,6 +123,13 @@ class Reader:
             (time_ms, head),
         )
         return min(int(found[0][0]), head)
+
+    async def first(self) -> Mark | None:
+        """The oldest event on the shelf `events`. (It passes over the audit trail's, which are few.)"""
+        rows = await self._all(
+            "SELECT offset, time_ms FROM events WHERE shelf = ? ORDER BY offset LIMIT 1", (EVENTS_SHELF,)
+        )
+        return Mark(*rows[0]) if rows else None
 
     async def oldest(self, cls: RetentionClass, after: int, upto: int) -> list[Held]:
         """The first events of a class at (after, upto]: as many as one step of trimming takes."""

@@ -1,0 +1,48 @@
+import { h, replace } from './core/dom.js';
+import { computed, effect, scope, untracked } from './core/reactive.js';
+import { place } from './core/router.js';
+import { door } from './pages/door.js';
+import { shell } from './shell.js';
+import { loadApps } from './store/apps.js';
+import { connectAs, disconnect } from './store/live.js';
+import { isIn, loadSession, me } from './store/session.js';
+import { failure } from './ui/parts.js';
+import { showTheme } from './ui/theme.js';
+import { failed, placed } from './ui/toast.js';
+
+showTheme();
+const root = h('div', { id: 'root' });
+document.body.replaceChildren(root, ...placed());
+
+/** Shows the door, or the page behind it. */
+function begin() {
+  let end = () => {};
+  const login = computed(() => (isIn() ? me().login : undefined));
+  effect(() => {
+    const who = login();
+    if (who === undefined) place(); // (the door has several faces)
+    untracked(() => {
+      end();
+      if (who === undefined) disconnect();
+      else {
+        connectAs(who);
+        loadApps().catch((error) => failed(error, 'The apps could not be loaded'));
+      }
+      const [view, over] = scope(() => (who === undefined ? door() : shell()));
+      end = over;
+      replace(root, view);
+      /** @type {HTMLElement | null} */ (root.querySelector('[data-first]'))?.focus();
+    });
+  });
+}
+
+async function start() {
+  try {
+    await loadSession();
+    begin();
+  } catch (error) {
+    replace(root, h('main.door', null, h('div.card', null, h('h1', null, 'tricast'), failure(error, start))));
+  }
+}
+
+start();

@@ -1,0 +1,56 @@
+import { h } from '../../core/dom.js';
+import { signal } from '../../core/reactive.js';
+import { isProduction } from '../../store/apps.js';
+import { changesOf } from '../../store/flags.js';
+import { modal } from '../../ui/dialog.js';
+import { field } from '../../ui/field.js';
+import { toast } from '../../ui/toast.js';
+import { changeView } from './changes.js';
+import { select } from './controls.js';
+import { tellChange } from './model/differences.js';
+import { pointer, same } from './model/json.js';
+
+/** @import {FlagPage} from './editor.js' */
+
+/** Makes the saved flag in one environment what it is in another. @param {FlagPage} page @param {{from?: string, to?: string}} [given] */
+export async function copyTo(page, given = {}) {
+  const { key, app, draft } = page;
+  const saved = draft.base.peek();
+  const all = page.environments().filter((each) => saved.environments[each]);
+  const from = signal(given.from ?? (all.includes(page.environment()) ? page.environment() : all[0]));
+  const to = signal(given.to ?? page.environments().find((each) => each !== from.peek() && !isProduction(each)) ?? page.environments().find((each) => each !== from.peek()) ?? '');
+  const changes = () => differences(saved.environments[from()], saved.environments[to()], to());
+  const problem = signal('');
+  const made = await modal(`Copy ${key} to another environment`, (close) => {
+    const why = h('input.input', { type: 'text', maxlength: 500, placeholder: 'Such as a ticket, or what it is for' });
+    const submit = async (/** @type {Event} */ event) => {
+      event.preventDefault();
+      if (isProduction(to()) && !why.value.trim()) return void (problem.set('A reason is needed: this is production.'), why.focus());
+      try {
+        close(await changesOf(app).copy(key, saved.version, from(), to(), why.value.trim()));
+      } catch (error) {
+        problem.set(/** @type {Error} */ (error).message);
+      }
+    };
+    return [h('form.stack', { novalidate: true, onsubmit: submit },
+      h('div.row.wrap.two', null,
+        field('From', select(() => all.map((each) => [each, each]), from, from.set)),
+        field('To', select(() => page.environments().filter((each) => each !== from()).map((each) => [each, each]), to, to.set, { autofocus: true }))),
+      () => draft.isDirty() && h('div.notice.warn', null, 'What is saved is copied, without your unsaved changes.'),
+      h('div.stack.tight', null, h('div.label', null, () => `What changes in ${to()}`), h('div.change-list', null, () => (changes().length ? changes().map((each) => changeView(tellChange(each))) : h('p.muted', null, 'Nothing: they are alike.')))),
+      field(h('span', null, () => (isProduction(to()) ? 'Reason' : 'Reason (optional)')), why, { wrong: problem }),
+      h('div.actions', null, h('button.button', { type: 'button', onclick: () => close() }, 'Cancel'),
+        h('button.button.primary', { type: 'submit', disabled: () => !changes().length || from() === to() }, () => `Copy to ${to()}`)))];
+  }, { wide: true });
+  if (!made) return;
+  const { changed: _, ...now } = made;
+  page.put(now);
+  toast(`${key} is in ${to.peek()} as in ${from.peek()}`, { kind: 'ok' });
+}
+
+/** @param {any} source @param {any} target @param {string} environment */
+function differences(source = {}, target = {}, environment = '') {
+  return ['state', 'defaultVariant', 'targeting', 'variants', 'metadata'].filter((name) => !same(source[name], target[name]))
+    .map((name) => ({ path: pointer('environments', environment, name), before: target[name], after: source[name] }));
+}
+

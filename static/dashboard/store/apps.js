@@ -1,0 +1,28 @@
+import { get } from '../core/api.js';
+import { computed, signal } from '../core/reactive.js';
+import { parameter } from '../core/router.js';
+
+/** @typedef {{app: string, name: string, environments: string[], created_at: string | null, version: number, flags: number}} App */
+
+const KEPT = 'tricast:app';
+
+/** The apps there are; undefined until they are known. */
+export const apps = signal(/** @type {App[] | undefined} */ (undefined));
+const asked = parameter('app');
+
+/** The app that is looked at: the page's address says which, else the one before, else the first. */
+export const app = computed(() => {
+  const list = apps() ?? [];
+  const wanted = asked() || localStorage.getItem(KEPT);
+  return list.find((each) => each.app === wanted) ?? (asked() ? undefined : list[0]);
+});
+
+export async function loadApps() {
+  apps.set((await get('/v1/apps')).apps);
+}
+
+/** @param {string} key */
+export const rememberApp = (key) => localStorage.setItem(KEPT, key);
+
+/** @param {string} environment */
+export const isProduction = (environment) => /^(prod|production|live)\b/.test(environment);

@@ -1,0 +1,184 @@
+import { ask, get } from '../core/api.js';
+import { cleanup, effect, signal } from '../core/reactive.js';
+import { app } from './apps.js';
+import { live } from './live.js';
+
+/**
+ * @typedef {object} InEnvironment What one environment says of a flag.
+ * @property {'ENABLED' | 'DISABLED'} state
+ * @property {string | null} defaultVariant
+ * @property {any} [targeting]
+ * @property {Record<string, unknown>} [variants] where they differ from the flag's own
+ * @property {Record<string, unknown>} [metadata]
+ */
+/**
+ * @typedef {object} Flag
+ * @property {string} key
+ * @property {'boolean' | 'string' | 'number' | 'object'} type
+ * @property {string} name
+ * @property {string} description
+ * @property {string[]} tags
+ * @property {string | null} owner
+ * @property {boolean} archived
+ * @property {Record<string, unknown>} variants
+ * @property {Record<string, InEnvironment>} environments
+ * @property {string} created_at
+ * @property {string} updated_at
+ * @property {string} updated_by
+ * @property {number} version
+ */
+/** @typedef {{evaluations: number, last_evaluated_at: string | null, stale: any}} Usage */
+/** @typedef {{key: string, version: number, by: string, reason: string | null, at: number, changed: string[], environment: string}} Seen A change that came while one looked. */
+
+/** How long after the first of several changes the list is told: less than a frame. */
+const TOGETHER_MS = 8;
+/** More flags than this at once are read as a list. */
+const MOST_ALONE = 10;
+
+/**
+ * All flags of the app that is looked at, as they are now: a list, then every event after its cursor.
+ * @typedef {ReturnType<typeof openFlags>} Flags
+ */
+export function openFlags() {
+  const all = signal(/** @type {Map<string, Flag> | undefined} */ (undefined));
+  const usage = signal(/** @type {Record<string, Usage>} */ ({}));
+  const problem = signal(/** @type {Error | undefined} */ (undefined));
+  /** The last change, for who wants to show it. */
+  const changed = signal(/** @type {Seen | undefined} */ (undefined));
+  /** @type {Map<string, Flag>} */
+  let flags = new Map();
+  /** @type {Set<string>} */
+  const asked = new Set();
+  let offset = 0;
+  let isDue = false;
+  let turn = 0;
+  let key = '';
+
+  const tell = () => {
+    if (!isDue) setTimeout(() => ((isDue = false), all.set(new Map(flags))), TOGETHER_MS);
+    isDue = true;
+  };
+
+  async function load() {
+    const mine = ++turn;
+    const { app: name } = app() ?? {};
+    if (!name) return;
+    try {
+      const answer = await get('/v1/flags', { app: name, archived: 'true' });
+      if (mine !== turn) return;
+      flags = new Map(answer.flags.map((/** @type {Flag} */ flag) => [flag.key, flag]));
+      offset = offsetOf(answer.cursor);
+      problem.set(undefined);
+      all.set(new Map(flags));
+    } catch (error) {
+      if (mine === turn) problem.set(/** @type {Error} */ (error));
+    }
+    const found = await get('/v1/usage', { app: name }).catch(() => undefined);
+    if (found && mine === turn) usage.set(found.flags);
+  }
+
+  /** @param {string} environment @param {any} event */
+  function take(environment, { cursor, subject, data, type, time }) {
+    if (offsetOf(cursor) <= offset || !type.startsWith('flag.')) return;
+    const before = flags.get(subject);
+    if (before && data.version < before.version) return; // (one's own change, answered before its event)
+    const isPart = before && data.flag && !data.changed.some((/** @type {string} */ path) => path === '' || path.startsWith('/variants'));
+    if (isPart) flags.set(subject, withView(before, environment, data));
+    else look(subject);
+    changed.set({ key: subject, version: data.version, by: data.actor.subject, reason: data.reason, at: Date.parse(time), changed: data.changed, environment });
+    tell();
+  }
+
+  /** Reads a flag whole, where an event tells only what one environment sees; when there are many, all. @param {string} subject */
+  function look(subject) {
+    if (!asked.size) setTimeout(async () => {
+      const keys = [...asked];
+      asked.clear();
+      if (keys.length > MOST_ALONE) return load();
+      const mine = turn;
+      await Promise.all(keys.map(async (each) => {
+        try {
+          const { app: name } = /** @type {any} */ (app());
+          const flag = await get(`/v1/flags/${each}`, { app: name });
+          if (mine === turn) flags.set(each, flag);
+        } catch (error) {
+          if (mine === turn && /** @type {any} */ (error).status === 404) flags.delete(each);
+        }
+      }));
+      if (mine === turn) tell();
+    }, TOGETHER_MS);
+    asked.add(subject);
+  }
+
+  effect(() => {
+    const { app: name, environments = [] } = app() ?? {};
+    const client = live()?.client;
+    if (name !== key) {
+      key = name ?? '';
+      flags = new Map();
+      offset = 0;
+      all.set(undefined);
+    }
+    if (!name || !client) return;
+    live()?.resets(); // (something was missed: all anew)
+    const { ready, unsubscribe } = client.subscribe(environments.map((each) => `${name}/flags/${each}`), (event) =>
+      take(/** @type {string} */ (event.topic).split('/')[2], event));
+    ready.catch(() => {}); // (the list is shown as it is; the header says that it isn't live)
+    load();
+    ready.then(load, () => {});
+    cleanup(() => {
+      turn++;
+      unsubscribe();
+    });
+  });
+
+  return {
+    all,
+    usage,
+    problem,
+    changed,
+    reload: load,
+    /** A flag as the server has answered, so that one's own change is seen at once. @param {Flag | undefined} flag @param {string} at its key */
+    put(flag, at) {
+      const known = flags.get(at);
+      if (flag && known && known.version > flag.version) return;
+      if (flag) flags.set(at, flag);
+      else flags.delete(at);
+      all.set(new Map(flags));
+    },
+  };
+}
+
+/** @param {string} [cursor] */
+const offsetOf = (cursor = '') => Number(cursor.slice(cursor.lastIndexOf('-') + 1)) || 0;
+
+/** A flag with what an event says of it in one environment. @param {Flag} before @param {string} environment @param {any} data @returns {Flag} */
+function withView(before, environment, { flag, version, actor }) {
+  const { state, defaultVariant = null, targeting, metadata, variants: _, ...whole } = flag;
+  const { variants } = before.environments[environment] ?? {};
+  const there = { state, defaultVariant, ...(targeting !== undefined && { targeting }), ...(metadata !== undefined && { metadata }), ...(variants && { variants }) };
+  return { ...before, ...whole, version, updated_by: actor.subject, environments: { ...before.environments, [environment]: there } };
+}
+
+/**
+ * Changes of one flag. Each gives the flag as it is then, or throws a Problem (409: somebody was faster).
+ * @param {string} app
+ */
+export const changesOf = (app) => {
+  const call = (/** @type {string} */ method, /** @type {string} */ path, /** @type {number | string | undefined} */ version, /** @type {unknown} */ body, query = {}) =>
+    ask(method, path, { version, body, query: { app, ...query } });
+  return {
+    /** @param {string} key @param {number | '*'} version @param {string} environment @param {boolean} on @param {string} [reason] */
+    toggle: (key, version, environment, on, reason) => call('POST', `/v1/flags/${key}/toggle`, version, { environment, state: on ? 'ENABLED' : 'DISABLED', ...(reason && { reason }) }),
+    /** @param {string} key @param {number | '*'} version @param {object} patch */
+    patch: (key, version, patch) => call('PATCH', `/v1/flags/${key}`, version, patch),
+    /** @param {object} flag */
+    create: (flag) => call('POST', '/v1/flags', undefined, flag),
+    /** @param {string} key @param {number | '*'} version @param {'archive' | 'restore'} what @param {string} [reason] */
+    move: (key, version, what, reason) => call('POST', `/v1/flags/${key}/${what}`, version, reason ? { reason } : {}),
+    /** @param {string} key @param {number | '*'} version @param {string} [reason] */
+    remove: (key, version, reason) => call('DELETE', `/v1/flags/${key}`, version, undefined, { reason }),
+    /** @param {string} key @param {number | '*'} version @param {string} from @param {string} to @param {string} [reason] */
+    copy: (key, version, from, to, reason) => call('POST', `/v1/flags/${key}/copy`, version, { from, to, ...(reason && { reason }) }),
+  };
+};
