@@ -208,13 +208,19 @@ def test_every_file_that_the_readme_links_to_is_there() -> None:
         assert (ROOT / target).exists(), target
 
 
-@pytest.mark.parametrize(
-    "guide",
-    ["access", "audit", "embedding", "flags", "openfeature", "protocol", "architecture", "configuration"],
-)
-def test_python_in_the_guides_is_python(guide: str) -> None:
-    for block in blocks((ROOT / "docs" / f"{guide}.md").read_text(), "python"):
-        compile(block, guide, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+GUIDES = sorted((ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
+def test_python_in_the_guides_is_python(guide: Path) -> None:
+    for block in blocks(guide.read_text(), "python"):
+        compile(block, guide.name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
+def test_every_file_that_a_guide_links_to_is_there(guide: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", guide.read_text()):
+        assert (guide.parent / target).exists(), target
 
 
 def test_the_names_of_the_package_are_those_that_are_promised() -> None:

@@ -79,8 +79,8 @@ class Settings(BaseSettings):
     )
     secrets: Secrets = _setting(
         (),
-        "What tokens are signed with: the first signs, all verify, so that they can be rotated. "
-        "Unset: one is made at the first start and kept in the log.",
+        "What tokens and session cookies are signed with: the first signs, all verify, so that they can "
+        "be rotated. Unset: one is made at the first start and kept in the log.",
         allowed=f"texts of at least {MIN_SECRET_CHARS} characters, separated by commas",
     )
     allowed_origins: Origins = _setting(
