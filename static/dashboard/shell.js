@@ -10,7 +10,7 @@ import { icon } from './ui/icon.js';
 import { shortcut, showShortcuts } from './ui/keys.js';
 import { mark } from './ui/mark.js';
 import { openMenu } from './ui/menu.js';
-import { avatar, empty, failure, loading } from './ui/parts.js';
+import { avatar, failure, loading } from './ui/parts.js';
 import { setTheme, theme } from './ui/theme.js';
 import { announce, failed, toast } from './ui/toast.js';
 
@@ -46,8 +46,11 @@ export function shell() {
     document.title = `${entry?.[1] ?? 'Not found'} · tricast`;
     if (!entry) return void shown.set(() => missing(name()));
     let isGone = false;
-    cleanup(() => (isGone = true));
     const waiting = setTimeout(() => shown.set(() => h('div.content', null, loading())), 150);
+    cleanup(() => {
+      isGone = true;
+      clearTimeout(waiting);
+    });
     entry[3]().then(({ page }) => isGone || shown.set(() => page({ together })), (error) => isGone || shown.set(() => unloaded(error, () => tries.set(tries.peek() + 1))))
       .finally(() => clearTimeout(waiting));
   });
@@ -95,10 +98,13 @@ function staysTrue() {
 
 /** @param {string} name */
 function missing(name) {
-  if (name !== 'join' && name !== 'setup') return h('div.content', null, empty('There is no such page', h('p', { dir: 'auto' }, `Nothing here is called ${name}.`), h('a.button', { href: '#/flags' }, 'To the flags')));
-  return h('div.content', null, empty('You are signed in already', h('p', null, `This link is for somebody new, and you are here as ${me().name}. Send it to whom it is for; or sign out to use it yourself.`),
+  if (name !== 'join' && name !== 'setup') return h('div.content', null, lost('There is no such page', h('p', { dir: 'auto' }, `Nothing here is called ${name}.`), h('a.button', { href: '#/flags' }, 'To the flags')));
+  return h('div.content', null, lost('You are signed in already', h('p', null, `This link is for somebody new, and you are here as ${me().name}. Send it to whom it is for; or sign out to use it yourself.`),
     session()?.signed_in && h('button.button', { type: 'button', onclick: () => void signOut().catch(failed) }, 'Sign out and use it'), h('a.button.quiet', { href: '#/flags' }, 'To the flags')));
 }
+
+/** @param {string} title @param {...any} rest */
+const lost = (title, ...rest) => h('div.empty', null, h('h1', null, title), ...rest);
 
 /** @param {Error} error @param {() => void} again */
 const unloaded = (error, again) =>
@@ -156,10 +162,10 @@ function banner() {
 
 function account() {
   const labels = /** @type {[import('./ui/theme.js').Theme, string][]} */ ([['', 'Theme: as the system'], ['light', 'Theme: light'], ['dark', 'Theme: dark']]);
-  return h('button.button.quiet.icon', { type: 'button', 'aria-haspopup': 'menu', 'aria-label': () => `${me().name} (${me().role}): account, theme, keyboard`, onclick: (/** @type {any} */ event) => openMenu(event.currentTarget, [
+  return h('button.button.quiet.icon', { type: 'button', 'aria-haspopup': 'menu', onclick: (/** @type {any} */ event) => openMenu(event.currentTarget, [
     session()?.signed_in ? { label: `${me().name} · ${me().role}`, run: () => go(link(['settings', 'account'])) } : null,
     ...labels.map(([name, label]) => ({ label, checked: theme() === name, run: () => setTheme(name) })),
     { label: 'Keyboard', run: () => void showShortcuts() },
     session()?.signed_in ? { label: 'Sign out', run: () => void signOut().catch(failed) } : null,
-  ]) }, () => avatar(me().name || me().login));
+  ]) }, h('span.row', { 'aria-hidden': 'true' }, () => avatar(me().name || me().login)), h('span.visually-hidden', null, () => `${me().name} (${me().role}): account, theme, keyboard`));
 }

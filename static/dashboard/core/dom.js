@@ -85,6 +85,7 @@ function watched(read) {
     between(start, stop, [...holder.childNodes]);
   });
   const holder = /** @type {any} */ (start).pending;
+  /** @type {any} */ (start).pending = undefined; // (else they were kept as long as what comes after them)
   return [start, ...(holder ?? []), stop];
 }
 

@@ -52,7 +52,8 @@ export function when(read) {
   const at = signal(0);
   const tick = () => {
     const past = Date.now() - at.peek();
-    if (at.peek()) element.textContent = ago(at.peek());
+    const text = at.peek() && ago(at.peek());
+    if (text && element.textContent !== text) element.textContent = text; // (the same again would be laid out again)
     return lasting(past);
   };
   effect(() => {

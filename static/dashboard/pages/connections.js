@@ -70,6 +70,7 @@ function connected() {
     untracked(() => list.again());
   });
   const rows = computed(() => list.value()?.connections ?? []);
+  const state = computed(() => (!list.value() ? 'loading' : rows().length ? 'list' : 'none')); // (the table stays, with what has the focus in it)
   const body = each(h('tbody'), rows, ({ id }) => id, (one) => row(one, list.again));
   return h('section.card', { 'aria-label': 'Who is connected' },
     h('header.wrap', null, h('h2', null, 'Who is connected'), h('span.muted.num', null, () => (list.value() ? number(list.value().total) : '')), h('div.grow'),
@@ -77,7 +78,7 @@ function connected() {
       h('div.slim-choice', null, choice(TRANSPORTS, transport, (value) => setParameters({ transport: value }), { 'aria-label': 'Transport' })),
       h('div.slim-choice', null, choice([['', 'Newest first'], ['lag', 'Most behind first']], sort, (value) => setParameters({ sort: value }), { 'aria-label': 'Sorted by' }))),
     () => list.problem() && failure(list.problem(), () => list.again()),
-    () => (!list.value() ? !list.problem() && h('div.body', null, loading(4)) : rows().length ? table('Who is connected', COLUMNS, body) : empty('Nobody', h('p', null, 'No connection is like that.'))),
+    () => (state() === 'loading' ? !list.problem() && h('div.body', null, loading(4)) : state() === 'list' ? table('Who is connected', COLUMNS, body) : empty('Nobody', h('p', null, 'No connection is like that.'))),
     () => list.value() && rows().length < list.value().total && h('p.muted.small.body', null, `The first ${rows().length} of ${list.value().total} are shown: search for the one you mean.`));
 }
 

@@ -83,7 +83,7 @@ const noApp = () =>
 
 const noFlags = () =>
   empty('No flags yet', h('p', null, 'Make the first one here (press ', h('kbd', null, 'n'), '), or take in a file that you have:'),
-    code(() => `tricast flag import flags.json --app ${app()?.app} --environment ${environment()}`));
+    code(() => `tricast flags import flags.json --app ${app()?.app} --environment ${environment()}`));
 
 const nothingFound = () =>
   empty('Nothing matches', h('p', null, 'No flag of this app matches the search and the filters.'), h('button.button', { type: 'button', onclick: () => setParameters({ q: null, show: null, type: null, tag: null }) }, 'Show all'));

@@ -1,5 +1,5 @@
 import { ask, get } from '../core/api.js';
-import { cleanup, effect, signal } from '../core/reactive.js';
+import { cleanup, effect, signal, untracked } from '../core/reactive.js';
 import { app } from './apps.js';
 import { live } from './live.js';
 
@@ -34,6 +34,8 @@ import { live } from './live.js';
 const TOGETHER_MS = 8;
 /** More flags than this at once are read as a list. */
 const MOST_ALONE = 10;
+/** More events than this are not read one by one, but the list anew. */
+const MOST_MISSED = 100;
 
 /**
  * All flags of the app that is looked at, as they are now: a list, then every event after its cursor.
@@ -49,6 +51,9 @@ export function openFlags() {
   let flags = new Map();
   /** @type {Set<string>} */
   const asked = new Set();
+  /** What came while a list was on its way, which may be older. @type {[string, any][] | undefined} */
+  let late;
+  let cursor = '';
   let offset = 0;
   let isDue = false;
   let turn = 0;
@@ -61,25 +66,46 @@ export function openFlags() {
 
   async function load() {
     const mine = ++turn;
-    const { app: name } = app() ?? {};
+    const { app: name } = untracked(app) ?? {};
     if (!name) return;
+    late = [];
     try {
       const answer = await get('/v1/flags', { app: name, archived: 'true' });
       if (mine !== turn) return;
       flags = new Map(answer.flags.map((/** @type {Flag} */ flag) => [flag.key, flag]));
-      offset = offsetOf(answer.cursor);
+      cursor = answer.cursor;
+      offset = offsetOf(cursor);
+      const missed = late;
+      late = undefined;
+      for (const [environment, event] of missed) take(environment, event);
       problem.set(undefined);
       all.set(new Map(flags));
     } catch (error) {
-      if (mine === turn) problem.set(/** @type {Error} */ (error));
+      if (mine !== turn) return;
+      late = undefined;
+      problem.set(/** @type {Error} */ (error));
     }
-    const found = await get('/v1/usage', { app: name }).catch(() => undefined);
-    if (found && mine === turn) usage.set(found.flags);
+    get('/v1/usage', { app: name }).then((found) => mine === turn && usage.set(found.flags), () => {});
+  }
+
+  /** What happened after the list, and before its events came by themselves. @param {string[]} topics */
+  async function catchUp(topics) {
+    const mine = turn;
+    for (let from = cursor; ; ) {
+      const missed = from && await get('/v1/events', { topic: topics, cursor: from, timeout: 0, limit: MOST_MISSED }).catch(() => undefined);
+      if (mine !== turn) return;
+      if (!missed || missed.reset || missed.events.length === MOST_MISSED) return load();
+      if (!missed.events.length) return;
+      for (const event of missed.events) take(environmentOf(event), event);
+      from = missed.cursor; // (an answer may hold fewer than there are, where they are large)
+    }
   }
 
   /** @param {string} environment @param {any} event */
-  function take(environment, { cursor, subject, data, type, time }) {
-    if (offsetOf(cursor) <= offset || !type.startsWith('flag.')) return;
+  function take(environment, event) {
+    const { cursor: at, subject, data, type, time } = event;
+    late?.push([environment, event]);
+    if (offsetOf(at) <= offset || !type.startsWith('flag.')) return;
     const before = flags.get(subject);
     if (before && data.version < before.version) return; // (one's own change, answered before its event)
     const isPart = before && data.flag && !data.changed.some((/** @type {string} */ path) => path === '' || path.startsWith('/variants'));
@@ -100,7 +126,7 @@ export function openFlags() {
         try {
           const { app: name } = /** @type {any} */ (app());
           const flag = await get(`/v1/flags/${each}`, { app: name });
-          if (mine === turn) flags.set(each, flag);
+          if (mine === turn && !(Number(flags.get(each)?.version) > flag.version)) flags.set(each, flag);
         } catch (error) {
           if (mine === turn && /** @type {any} */ (error).status === 404) flags.delete(each);
         }
@@ -116,16 +142,16 @@ export function openFlags() {
     if (name !== key) {
       key = name ?? '';
       flags = new Map();
+      cursor = '';
       offset = 0;
       all.set(undefined);
     }
     if (!name || !client) return;
     live()?.resets(); // (something was missed: all anew)
-    const { ready, unsubscribe } = client.subscribe(environments.map((each) => `${name}/flags/${each}`), (event) =>
-      take(/** @type {string} */ (event.topic).split('/')[2], event));
-    ready.catch(() => {}); // (the list is shown as it is; the header says that it isn't live)
-    load();
-    ready.then(load, () => {});
+    const topics = environments.map((each) => `${name}/flags/${each}`);
+    const { ready, unsubscribe } = client.subscribe(topics, (event) => take(environmentOf(event), event));
+    const listed = load();
+    ready.then(() => listed).then(() => catchUp(topics), () => {}); // (refused: the list is shown as it is; the header says that it isn't live)
     cleanup(() => {
       turn++;
       unsubscribe();
@@ -148,6 +174,9 @@ export function openFlags() {
     },
   };
 }
+
+/** @param {any} event */
+const environmentOf = ({ topic }) => topic.split('/')[2];
 
 /** @param {string} [cursor] */
 const offsetOf = (cursor = '') => Number(cursor.slice(cursor.lastIndexOf('-') + 1)) || 0;

@@ -5,7 +5,7 @@ import { can, me } from './session.js';
 
 /**
  * Who is here, and what they look at or edit. A member's state is `{viewing?: key, editing?: key, field?: name, since?: ms}`.
- * @typedef {{subject: string, name: string, viewing?: string, editing?: string, field?: string, since?: number, connections: number}} Person
+ * @typedef {{subject: string, name: string, viewing?: string, editing?: string, field?: string, since?: number, claim?: {at: number, field?: string}, connections: number}} Person
  */
 
 /** The topic of an app's dashboard: nobody publishes there, and it keeps the connection up. @param {string} name */

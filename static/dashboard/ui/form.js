@@ -51,7 +51,7 @@ export function form({ fields, submit, confirm, danger = false, cancel }) {
     }
     isBusy.set(false);
   } }, ...inputs,
-    () => problem() && !names.has(at()) && h('div.notice.bad', { role: 'alert' }, problem().message),
+    () => problem() && !names.has(at()) && h('div.notice.bad', { role: 'alert' }, h('div', null, problem().message)),
     h('div.actions.row', null, cancel && h('button.button', { type: 'button', onclick: cancel }, 'Cancel'),
       h('button.button', { class: danger ? 'danger' : 'primary', type: 'submit', 'aria-disabled': () => (isBusy() || left() > 0) && 'true' },
         () => (isBusy() ? 'One moment…' : left() ? `Try again in ${left()} s` : confirm))));

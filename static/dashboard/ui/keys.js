@@ -7,7 +7,7 @@ import { modal } from './dialog.js';
 const shortcuts = new Set();
 
 addEventListener('keydown', (event) => {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event) || document.querySelector('dialog:modal, .menu:popover-open')) return;
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event) || isPressing(event) || document.querySelector('dialog:modal, .menu:popover-open')) return;
   for (const shortcut of [...shortcuts].reverse()) {
     if (!shortcut.keys.includes(event.key)) continue;
     event.preventDefault();
@@ -19,6 +19,11 @@ addEventListener('keydown', (event) => {
 function isTyping(event) {
   const at = /** @type {Element | null} */ (event.target);
   return at instanceof Element && at.matches('input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable]') && event.key !== 'Escape';
+}
+
+/** What has the focus is pressed with it. @param {KeyboardEvent} event */
+function isPressing({ key, target }) {
+  return (key === 'Enter' || key === ' ') && target instanceof Element && target.closest('a, button, summary, label, select, input, [role="menu"]') !== null;
 }
 
 /** A key for this part of the page, as long as that is there. @param {string} group @param {string[]} keys @param {string} what @param {(event: KeyboardEvent) => void} run */

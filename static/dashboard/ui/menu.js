@@ -16,7 +16,7 @@ export function openMenu(at, items) {
           run();
         } }, label, checked && h('span', { 'aria-hidden': 'true' }, '✓'));
     }));
-  (at.closest('dialog') ?? document.body).append(menu);
+  (at.closest('dialog, main, .topbar') ?? document.body).append(menu); // (within a landmark, and within what is modal)
   menu.showPopover();
   const box = at.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = menu;

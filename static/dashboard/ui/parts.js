@@ -18,7 +18,7 @@ export function avatar(subject, { title = subject, slim = false, editing = false
   const letters = [...subject.replace(/[^\p{L}\p{N}]+/gu, ' ').trim()];
   const words = subject.split(/[^\p{L}\p{N}]+/u).filter(Boolean);
   const text = words.length > 1 ? [...words[0]][0] + [...words[1]][0] : letters.slice(0, 2).join('');
-  return h('span.avatar', { class: `${slim ? 'slim' : ''} ${editing ? 'editing' : ''}`, title, role: 'img', 'aria-label': title, style: { background: `hsl(${HUES[sum % HUES.length]} 55% 36%)` } }, text || '?');
+  return h('span.avatar', { class: `${slim ? 'slim' : ''} ${editing ? 'editing' : ''}`, title, role: 'img', 'aria-label': title, style: { background: `hsl(${HUES[sum % HUES.length]} 55% 32%)` } }, text || '?');
 }
 
 /** What to do where there is nothing yet. @param {string} title @param {...any} rest */

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from tricast import Api, Ask, BadRequest, Hub, json_answer
 from tricast.flags import ofrep
+from tricast.flags.api.packed import packed
 from tricast.flags.api.reach import READ, app_of, environment_of, yes
 from tricast.flags.collection import Collection
 from tricast.flags.flag import Flag
@@ -108,7 +109,7 @@ class _Reading:
         if ofrep.is_match(ask.request.headers.get("if-none-match"), etag):
             return Response(status_code=304, headers=headers)
         whole = {"app": app, **head, "cursor": cursor, "flags": orjson.Fragment(body)}
-        return json_answer(orjson.dumps(whole), headers=headers)
+        return await packed(ask.request, json_answer(orjson.dumps(whole), headers=headers))
 
     def _head(self, app: str, environment: str | None) -> dict[str, Any]:
         if environment is None:

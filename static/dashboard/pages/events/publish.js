@@ -37,6 +37,6 @@ export function publisher({ topic }) {
     h('header', null, h('h2', null, 'Publish a test event')),
     h('div.body.stack', null,
       field('Topic', where, { wrong: wrong('topic') }), field('Type', type, { wrong: wrong('type') }), field('Data (JSON)', data, { wrong: wrong('data') }),
-      () => problem() && !['topic', 'type', 'data'].includes(problem().field?.split('.').at(-1)) && h('div.notice.bad', { role: 'alert' }, problem().message),
+      () => problem() && !['topic', 'type', 'data'].includes(problem().field?.split('.').at(-1)) && h('div.notice.bad', { role: 'alert' }, h('div', null, problem().message)),
       h('div.row', null, h('button.button.primary', { type: 'submit', disabled: () => Boolean(lacks('flags:write')), title: () => lacks('flags:write') }, 'Publish'), h('button.button', { type: 'button', onclick: () => copy(line()) }, icon('copy'), 'As curl'))));
 }

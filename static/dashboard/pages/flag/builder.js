@@ -3,7 +3,7 @@ import { computed, untracked } from '../../core/reactive.js';
 import { icon } from '../../ui/icon.js';
 import { announce } from '../../ui/toast.js';
 import { condition } from './condition.js';
-import { proposals, select, shownIf } from './controls.js';
+import { goToNew, proposals, removing, select, shownIf } from './controls.js';
 import { build, missing, newCondition, newRule, withRule, withRuleMoved } from './model/rules.js';
 import { attributesOf } from './model/uses.js';
 import { serve } from './serve.js';
@@ -52,7 +52,7 @@ function rules({ page, rule, name, variants, model }) {
   const add = () => {
     const first = Object.keys(variants())[0] ?? '';
     edit((now) => ({ ...now, rules: [...now.rules, newRule(first)] }));
-    setTimeout(() => /** @type {HTMLElement | null} */ (element.lastElementChild?.querySelector('input, select'))?.focus());
+    goToNew(() => element.lastElementChild?.querySelector('input, select'));
   };
   return h('div.stack', null, list,
     shownIf(isEmpty, () => h('p.muted.small', null, 'No rules: everybody gets the default variant. Add a rule to give some people something else, or divide everybody by percentage.')),
@@ -98,7 +98,7 @@ function ruleRow(shared, item, at) {
   const move = (/** @type {number} */ to) => {
     edit((now) => withRuleMoved(now, at, to));
     announce(`Now rule ${to + 1}`);
-    setTimeout(() => /** @type {any} */ (list.closest('ol')?.children[to])?.querySelector(to > at ? '[data-down]' : '[data-up]')?.focus());
+    goToNew(() => list.closest('ol')?.children[to]?.querySelector(to > at ? '[data-down]:enabled, [data-up]' : '[data-up]:enabled, [data-down]'));
   };
   return h('li.rule', { 'aria-label': `Rule ${at + 1}` },
     h('div.rule-head', null, h('strong', null, `${at + 1}`), h('span', null, 'If'),
@@ -106,11 +106,11 @@ function ruleRow(shared, item, at) {
       h('div.grow'),
       h('button.button.quiet.icon.slim', { type: 'button', 'data-up': '', 'aria-label': `Rule ${at + 1}: earlier`, title: 'Earlier', disabled: () => isLocked() || at === 0, onclick: () => move(at - 1) }, h('span.turn-up', null, icon('down'))),
       h('button.button.quiet.icon.slim', { type: 'button', 'data-down': '', 'aria-label': `Rule ${at + 1}: later`, title: 'Later', disabled: () => isLocked() || at === model().rules.length - 1, onclick: () => move(at + 1) }, icon('down')),
-      h('button.button.quiet.icon.slim', { type: 'button', 'aria-label': `Remove rule ${at + 1}`, title: 'Remove', disabled: isLocked, onclick: () => edit((now) => ({ ...now, rules: now.rules.filter((_, each) => each !== at) })) }, icon('trash'))),
+      h('button.button.quiet.icon.slim', { type: 'button', 'aria-label': `Remove rule ${at + 1}`, title: 'Remove', disabled: isLocked, onclick: removing('ol', () => edit((now) => ({ ...now, rules: now.rules.filter((_, each) => each !== at) }))) }, icon('trash'))),
     list,
     h('button.button.quiet.slim.start', { type: 'button', disabled: isLocked, onclick: () => {
       edit((now) => withRule(now, at, { conditions: [...now.rules[at].conditions, newCondition()] }));
-      setTimeout(() => /** @type {any} */ (list.lastElementChild?.querySelector('input, select'))?.focus());
+      goToNew(() => list.lastElementChild?.querySelector('input, select'));
     } }, icon('plus'), 'Condition'),
     serve(shared, computed(() => item().serve), (next) => edit((now) => withRule(now, at, { serve: next })), `What rule ${at + 1} gives`));
 }

@@ -1,7 +1,7 @@
 import { h } from '../../core/dom.js';
 import { computed, signal, untracked } from '../../core/reactive.js';
 import { icon } from '../../ui/icon.js';
-import { line, select } from './controls.js';
+import { line, removing, select } from './controls.js';
 import { OPERATORS, isShared, missing, typeOf, withCondition, withRule } from './model/rules.js';
 import { values } from './values.js';
 
@@ -33,7 +33,7 @@ export function condition({ page, edit, isLocked, attributes }, item, at, which,
         const kind = wants();
         return kind !== 'none' && untracked(() => value(kind, name));
       },
-      h('button.button.quiet.icon.slim', { type: 'button', 'aria-label': `Remove ${name.toLowerCase()}`, title: 'Remove', disabled: () => isLocked() || count() === 1, onclick: () => edit((now) => withRule(now, at, { conditions: now.rules[at].conditions.filter((_, each) => each !== which) })) }, icon('close'))),
+      h('button.button.quiet.icon.slim', { type: 'button', 'aria-label': `Remove ${name.toLowerCase()}`, title: 'Remove', disabled: () => isLocked() || count() === 1, onclick: removing('.conditions', () => edit((now) => withRule(now, at, { conditions: now.rules[at].conditions.filter((_, each) => each !== which) }))) }, icon('close'))),
     () => hole() && page.missing().size > 0 && h('div.wrong', null, hole()));
 
   /** 1.0 is a number, but one goes on typing it. */

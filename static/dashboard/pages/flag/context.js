@@ -1,7 +1,7 @@
 import { each, h } from '../../core/dom.js';
 import { computed, signal } from '../../core/reactive.js';
 import { icon } from '../../ui/icon.js';
-import { line, proposals, select } from './controls.js';
+import { goToNew, line, proposals, removing, select } from './controls.js';
 import { own, read } from './model/json.js';
 import { attributesOf, refsOf } from './model/uses.js';
 
@@ -50,7 +50,7 @@ export function contextRows(page, context) {
   const [names, list] = proposals(wanted);
   const add = (/** @type {string} */ name) => {
     put([...rows(), { name, type: 'text', text: '' }]);
-    setTimeout(() => /** @type {HTMLElement | null} */ (element.lastElementChild?.querySelector(name ? '.value' : 'input'))?.focus());
+    goToNew(() => element.lastElementChild?.querySelector(name ? '.value' : 'input'));
   };
   const element = h('div.context-rows');
   each(element, computed(() => rows().map((row, at) => ({ row, at }))), ({ at }) => String(at), (item, key) => {
@@ -64,7 +64,7 @@ export function contextRows(page, context) {
         : null),
       h('span.context-text', { hidden: () => row().type === 'boolean' }, line(() => row().text, (text) => change(at, { text }), { class: 'value', 'aria-label': () => `Value of ${row().name}`, 'aria-invalid': () => String(Boolean(wrong())) })),
       select(() => TYPES, () => row().type, (type) => change(at, { type, ...(type === 'json' && { text: JSON.stringify(valueOf(row()).value ?? row().text) }) }), { class: 'type', 'aria-label': () => `Type of ${row().name}` }),
-      h('button.button.quiet.icon.slim', { type: 'button', 'aria-label': () => `Remove ${row().name || 'this row'}`, title: 'Remove', onclick: () => put(rows().filter((_, each) => each !== at)) }, icon('close')),
+      h('button.button.quiet.icon.slim', { type: 'button', 'aria-label': () => `Remove ${row().name || 'this row'}`, title: 'Remove', onclick: removing('.context-rows', () => put(rows().filter((_, each) => each !== at))) }, icon('close')),
       () => wrong() && h('div.wrong', null, wrong()));
   });
   return h('div.stack.tight', null, list, element,

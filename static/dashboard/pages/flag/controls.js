@@ -1,7 +1,23 @@
 import { h, listen, newId, replace } from '../../core/dom.js';
-import { computed, effect, untracked } from '../../core/reactive.js';
+import { computed, effect, flush, untracked } from '../../core/reactive.js';
 
 /** @import {Read} from '../../core/reactive.js' */
+
+/** Goes to what a change has just made. @param {() => Element | null | undefined} find */
+export function goToNew(find) {
+  flush();
+  /** @type {HTMLElement | null | undefined} */ (find())?.focus();
+}
+
+/** Pressed to remove one of several: the focus stays among those that are left. @param {string} among @param {() => void} run */
+export const removing = (among, run) => (/** @type {Event} */ event) => {
+  const holder = /** @type {Element} */ (event.currentTarget).closest(among);
+  run();
+  flush();
+  if (document.activeElement !== document.body) return;
+  const next = holder?.lastElementChild?.querySelector('input, select, textarea') ?? holder?.parentElement?.querySelector('button:enabled');
+  /** @type {HTMLElement | null | undefined} */ (next)?.focus();
+};
 
 /** A part of the page that is there as long as something holds; made once, not at each change. @param {Read<any>} read @param {() => any} build */
 export function shownIf(read, build) {

@@ -27,7 +27,7 @@ export function openDraft({ name, saved, storage, first, me = () => '', tellOf =
   const texts = signal(/** @type {Map<string, Typed>} */ (kept?.texts ?? new Map()));
   const reason = signal(kept?.reason ?? '');
   /** What was given up for the others' values, to be had again. */
-  const aside = signal(/** @type {Places} */ (new Map()));
+  const aside = signal(/** @type {Map<string, {value?: any, typed?: Typed}>} */ (new Map()));
   const notes = signal(/** @type {Note[]} */ ([]));
   /** Places that others have changed just now. */
   const flashed = signal(/** @type {{paths: Set<string>, at: number}} */ ({ paths: new Set(), at: 0 }));
@@ -112,19 +112,21 @@ export function openDraft({ name, saved, storage, first, me = () => '', tellOf =
       next.delete(path);
       collisions.set(next);
       if (whose === 'mine') return changes.peek().has(path) ? api.set(path, changes.peek().get(path)) : undefined;
-      aside.set(new Map(aside.peek()).set(path, texts.peek().get(path)?.text ?? changes.peek().get(path)));
+      const typed = texts.peek().get(path);
+      aside.set(new Map(aside.peek()).set(path, typed?.wrong ? { typed } : { value: changes.peek().get(path) }));
       api.reset(path);
     },
     /** Has again what was given up. @param {string} path */
     retrieve(path) {
-      const value = aside.peek().get(path);
+      const { value, typed } = aside.peek().get(path) ?? {};
       const next = new Map(aside.peek());
       next.delete(path);
       aside.set(next);
-      api.set(path, value);
+      typed ? api.type(path, typed) : api.set(path, value);
     },
     /** Back to what is saved. @param {string} path */
     reset(path) {
+      if (collisions.peek().has(path)) return api.choose(path, 'theirs');
       const next = new Map(changes.peek());
       next.delete(path);
       changes.set(next);

@@ -4,30 +4,35 @@ import { link, parameter, place, setParameters } from '../../core/router.js';
 import { app, isProduction } from '../../store/apps.js';
 import { lacks, me } from '../../store/session.js';
 import { shortcut } from '../../ui/keys.js';
-import { empty, loading, tabs } from '../../ui/parts.js';
+import { empty, failure, loading, tabs } from '../../ui/parts.js';
 import { toast } from '../../ui/toast.js';
 import { environment } from '../flags/filters.js';
 import { openClaims } from './claims.js';
-import { details } from './details.js';
 import { draftName, openDraft } from './draft.js';
 import { openEvaluators } from './evaluators.js';
 import { header, news } from './header.js';
-import { history } from './history.js';
 import { environmentOf, reaches } from './model/places.js';
 import { openSaving, savingBar } from './saving.js';
 import { askLeave } from './leaving.js';
-import { snippets } from './snippets.js';
 import { targeting } from './targeting.js';
-import { tryIt } from './try.js';
-import { usage } from './usage.js';
-import { variants } from './variants.js';
 
 /** @import {Flag, Flags} from '../../store/flags.js' */
 /** @import {Together} from '../../store/together.js' */
 /** @typedef {ReturnType<typeof openPage>} FlagPage */
 
-/** @type {[string, string, (page: FlagPage) => any][]} */
-const TABS = [['', 'Targeting', targeting], ['details', 'Details', details], ['variants', 'Variants', variants], ['try', 'Try it', tryIt], ['history', 'History', history], ['usage', 'Usage', usage], ['snippets', 'Code', snippets]];
+/** @typedef {(page: FlagPage) => any} Part */
+/** Parts are fetched when somebody is about to look at them. @type {[string, string, () => Promise<Part>][]} */
+const TABS = [
+  ['', 'Targeting', async () => targeting],
+  ['details', 'Details', async () => (await import('./details.js')).details],
+  ['variants', 'Variants', async () => (await import('./variants.js')).variants],
+  ['try', 'Try it', async () => (await import('./try.js')).tryIt],
+  ['history', 'History', async () => (await import('./history.js')).history],
+  ['usage', 'Usage', async () => (await import('./usage.js')).usage],
+  ['snippets', 'Code', async () => (await import('./snippets.js')).snippets],
+];
+/** Those that are here. @type {Map<string, Part>} */
+const parts = new Map([['', targeting]]);
 
 /** @param {{flags: Flags, together: Together, key: string, close: () => void, onLeave: (leave: () => void) => void}} options */
 export function editor(options) {
@@ -106,13 +111,37 @@ function tabOf(path) {
 }
 
 /** Shows a place of the form, and goes there. @param {string} path */
-export function goTo(path) {
+export async function goTo(path) {
   setParameters({ tab: tabOf(path), ...(environmentOf(path) && { env: environmentOf(path) }) });
+  await fetched(/** @type {any} */ (TABS.find(([name]) => name === tabOf(path)))).catch(() => {}); // (said in its place)
   setTimeout(() => {
     const found = [...document.querySelectorAll('.flag-drawer [data-place]')].filter((each) => covers(/** @type {any} */ (each).dataset.place, path)).at(-1);
     found?.scrollIntoView({ block: 'center' });
     /** @type {HTMLElement | null} */ (found?.querySelector('[data-choose], input, select, textarea, button'))?.focus({ preventScroll: true });
   });
+}
+
+/** @param {(typeof TABS)[number]} tab @returns {Promise<Part>} */
+async function fetched([name, , load]) {
+  const made = parts.get(name) ?? (await load());
+  parts.set(name, made);
+  return made;
+}
+
+/** The part that is looked at. @param {FlagPage} page @param {() => string} name */
+function part(page, name) {
+  const here = signal(/** @type {{name: string, part?: Part, error?: unknown}} */ ({ name: '' }));
+  const look = (/** @type {string} */ wanted) => {
+    const known = parts.get(wanted);
+    if (known) return here.set({ name: wanted, part: known });
+    here.set({ name: wanted });
+    fetched(/** @type {any} */ (TABS.find(([each]) => each === wanted))).then((made) => here.peek().name === wanted && here.set({ name: wanted, part: made }), (error) => here.peek().name === wanted && here.set({ name: wanted, error }));
+  };
+  effect(() => look(name()));
+  return () => {
+    const { part: show, error, name: wanted } = here();
+    return error ? failure(error, () => look(wanted)) : show ? untracked(() => show(page)) : loading(6);
+  };
 }
 
 /** @param {FlagPage} page */
@@ -124,14 +153,12 @@ function frame(page) {
   const clashes = computed(() => new Set([...draft.collisions().keys()].map(tabOf)));
   const labels = /** @type {[string, any][]} */ (TABS.map(([name, label]) => [name, [label, () =>
     (clashes().has(name) ? h('span.dot.warn', { role: 'img', 'aria-label': 'has two values' }) : marks().has(name) && h('span.dot', { role: 'img', 'aria-label': 'has unsaved changes' }))]]));
-  const body = h('div.drawer-body', { role: 'tabpanel', 'aria-label': () => TABS.find(([name]) => name === now())?.[1] }, () => {
-    const [, , show] = /** @type {any} */ (TABS.find(([name]) => name === now()));
-    return show(page);
-  });
+  const body = h('div.drawer-body', { role: 'tabpanel', 'aria-label': () => TABS.find(([name]) => name === now())?.[1] }, part(page, now));
+  const bar = tabs(labels, now, (name) => setParameters({ tab: name }), 'Parts of the flag');
+  for (const name of ['pointerover', 'focusin']) bar.addEventListener(name, () => TABS.forEach(fetched), { once: true });
   const element = h('div.drawer-content', null,
     header(page), news(page),
-    tabs(labels, now, (name) => setParameters({ tab: name }), 'Parts of the flag'),
-    body, savingBar(page));
+    bar, body, savingBar(page));
   listen(window, 'keydown', (event) => {
     if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || document.querySelector('dialog:modal')) return;
     event.preventDefault();

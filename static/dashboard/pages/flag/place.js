@@ -2,9 +2,9 @@ import { each, h, newId } from '../../core/dom.js';
 import { computed, effect } from '../../core/reactive.js';
 import { icon } from '../../ui/icon.js';
 import { avatar } from '../../ui/parts.js';
-import { shownIf } from './controls.js';
+import { goToNew, shownIf } from './controls.js';
 import { written } from './model/json.js';
-import { folded, lines } from './model/differences.js';
+import { apart, folded, lines } from './model/differences.js';
 import { placeName } from './model/places.js';
 
 /** @import {FlagPage} from './editor.js' */
@@ -69,7 +69,7 @@ function collision(page, path) {
   const settle = (/** @type {'mine' | 'theirs'} */ whose) => {
     const held = /** @type {Element | null} */ (document.activeElement)?.closest('.place');
     draft.choose(path, whose);
-    setTimeout(() => /** @type {HTMLElement | null} */ (held?.querySelector('input, select, textarea, button'))?.focus());
+    goToNew(() => held?.querySelector('input, select, textarea, button'));
   };
   return h('div.collision', { role: 'group', 'aria-label': `${placeName(path)}: two values` },
     h('div.row', null, icon('warn'), h('strong', null, () => `You and ${who()} both changed this.`)),
@@ -87,7 +87,7 @@ const side = (label, text, other, choose, action, whose) => h('div.side', null,
 /** What this side has and the other hasn't is marked. @param {string} text @param {string} other */
 const differing = (text, other) => h('pre.value', { tabindex: 0, dir: 'auto' }, text.includes('\n')
   ? folded(lines(other, text).filter(({ sign }) => sign !== '-')).map((each) => ('skipped' in each ? h('div.muted', null, '…') : h('div', { class: each.sign === '+' ? 'added' : '' }, each.text || ' ')))
-  : text);
+  : apart(text, other).map((part, at) => (at === 1 ? part && h('mark', null, part) : part)));
 
 /** @param {any} value */
 export const shown = (value) => (value === undefined ? '(nothing)' : value === null ? '(none)' : value === '' ? '(empty)' : typeof value === 'string' ? value : written(value));

@@ -1,7 +1,7 @@
 import { each, h } from '../../core/dom.js';
 import { computed, signal } from '../../core/reactive.js';
 import { icon } from '../../ui/icon.js';
-import { line, select, shownIf } from './controls.js';
+import { line, removing, select, shownIf } from './controls.js';
 import { digitsOf, evenShares, percent, reduced, sharesOf, withBorder, withShare, withoutShare } from './model/shares.js';
 
 /** @import {Builder} from './builder.js' */
@@ -90,7 +90,7 @@ export function split({ variants, isLocked, attributes }, item, change, label) {
     return h('div.split-row', null, h('span.swatch', { class: `tone-${at % TONES}` }),
       select(() => Object.keys(variants()).map((name) => [`=${name}`, name]), () => `=${piece().name}`, (name) => put({ parts: parts().map((part, each) => (each === at ? [name.slice(1), part[1]] : part)) }), { 'aria-label': `${label}: variant ${at + 1}`, disabled: isLocked }),
       line(() => typed() ?? String(percent(piece().share, whole())), take, { class: 'num percent', inputmode: 'decimal', dir: 'ltr', 'aria-label': () => `${label}: per cent for ${piece().name}`, 'aria-invalid': () => String(isWrong()), readonly: isLocked, onblur: () => typed.set(undefined) }), h('span.muted', null, '%'),
-      h('button.button.quiet.icon.slim', { type: 'button', 'aria-label': () => `${label}: without ${piece().name}`, title: 'Remove', disabled: () => isLocked() || parts().length === 1, onclick: () => putShares(withoutShare(shares(), at), parts().filter((_, each) => each !== at).map(([name]) => name)) }, icon('close')));
+      h('button.button.quiet.icon.slim', { type: 'button', 'aria-label': () => `${label}: without ${piece().name}`, title: 'Remove', disabled: () => isLocked() || parts().length === 1, onclick: removing('.split-rows', () => putShares(withoutShare(shares(), at), parts().filter((_, each) => each !== at).map(([name]) => name))) }, icon('close')));
   }
 
   function bucket() {

@@ -2,6 +2,7 @@ import { each, h } from '../../core/dom.js';
 import { computed, signal, untracked } from '../../core/reactive.js';
 import { icon } from '../../ui/icon.js';
 import { segments } from '../../ui/parts.js';
+import { goToNew, removing } from './controls.js';
 import { goTo } from './editor.js';
 import { pointer, segments as namesOf } from './model/json.js';
 import { renamed, usesOf } from './model/uses.js';
@@ -62,11 +63,8 @@ function list(page, environment) {
     let count = names().length + 1;
     while (Object.hasOwn(there(), `variant-${count}`)) count++;
     draft.set(pathOf(`variant-${count}`), FIRST[draft.base.peek().type]);
-    setTimeout(() => {
-      const input = /** @type {HTMLInputElement | null} */ (rows.lastElementChild?.querySelector('.variant-name input'));
-      input?.focus();
-      input?.select();
-    });
+    goToNew(() => rows.lastElementChild?.querySelector('.variant-name input'));
+    /** @type {HTMLInputElement | null | undefined} */ (rows.lastElementChild?.querySelector('.variant-name input'))?.select();
   }
 
   const rows = h('div.variant-list');
@@ -92,7 +90,7 @@ function list(page, environment) {
         const isGone = computed(() => draft.value(path) === undefined && !draft.texts().has(path));
         return untracked(() => place(page, path, null, h('div', null, () => (isGone() ? h('span.muted', null, 'removed') : untracked(() => variantValue(page, path, name))))));
       }),
-      h('button.button.quiet.icon', { type: 'button', 'aria-label': () => `Remove the variant ${name()}`, title: () => stays() ?? 'Remove', disabled: () => Boolean(stays()), onclick: () => (draft.type(pathOf(name()), undefined), draft.set(pathOf(name()), undefined)) }, icon('trash')),
+      h('button.button.quiet.icon', { type: 'button', 'aria-label': () => `Remove the variant ${name()}`, title: () => stays() ?? 'Remove', disabled: () => Boolean(stays()), onclick: removing('.variant-list', () => (draft.type(pathOf(name()), undefined), draft.set(pathOf(name()), undefined))) }, icon('trash')),
       h('div.variant-uses.small.muted', null, () => (uses().length ? ['Used as ', uses().map(({ path, text }, at) => [at ? ', ' : '', h('button.link-like', { type: 'button', onclick: () => goTo(path) }, text)])] : 'Not used')));
   });
   return h('div.stack', null,

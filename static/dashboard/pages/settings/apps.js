@@ -1,5 +1,6 @@
 import { ask } from '../../core/api.js';
 import { each, h } from '../../core/dom.js';
+import { computed } from '../../core/reactive.js';
 import { link } from '../../core/router.js';
 import { when } from '../../core/time.js';
 import { apps, loadApps } from '../../store/apps.js';
@@ -25,9 +26,10 @@ export function appsSection() {
     () => (one().created_at ? when(() => one().created_at) : h('span.muted', null, 'never set up')),
     h('button.button.slim', { type: 'button', 'aria-label': () => `Edit ${one().app}`, disabled: () => Boolean(lacks('flags:write')), title: () => lacks('flags:write'), onclick: () => edit(one()) }, 'Edit'),
   ]));
+  const state = computed(() => (!apps() ? 'loading' : apps()?.length ? 'list' : 'none')); // (the table stays, with what has the focus in it)
   return h('section.card', { 'aria-label': 'Apps' },
     h('header', null, h('h2.grow', null, 'Apps'), h('button.button.primary', { type: 'button', disabled: () => Boolean(lacks('flags:write')), title: () => lacks('flags:write'), onclick: () => edit() }, icon('plus'), 'New app')),
-    () => (!apps() ? h('div.body', null, loading(3)) : apps()?.length ? table('Apps', COLUMNS, list)
+    () => (state() === 'loading' ? h('div.body', null, loading(3)) : state() === 'list' ? table('Apps', COLUMNS, list)
       : empty('No app yet', h('p', null, 'An app is what your flags belong to: a product, a site, a service.'))));
 }
 

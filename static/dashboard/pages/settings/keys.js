@@ -1,6 +1,6 @@
 import { ask, get } from '../../core/api.js';
 import { each, h } from '../../core/dom.js';
-import { signal } from '../../core/reactive.js';
+import { computed, signal } from '../../core/reactive.js';
 import { when } from '../../core/time.js';
 import { apps } from '../../store/apps.js';
 import { confirm, modal } from '../../ui/dialog.js';
@@ -18,6 +18,7 @@ const COLUMNS = [['Name', 'wide'], ['Reaches'], ['May', 'wide'], ['Made', 'small
 
 /** Keys for servers: made, shown once, revoked. */
 export const keys = () => loaded(() => get('/v1/keys').then((answer) => answer.keys), (all, again) => {
+  const isAny = computed(() => all().length > 0); // (the table stays, with what has the focus in it)
   const shown = () => [...all()].sort((a, b) => Number(Boolean(a.revoked_at)) - Number(Boolean(b.revoked_at)) || (a.created_at < b.created_at ? 1 : -1));
   const body = each(h('tbody'), shown, ({ id }) => id, (one) => cells(COLUMNS, [
     [h('span', { dir: 'auto' }, () => one().name), h('div', null, h('code.muted', null, () => `tck_${one().id}_…`))],
@@ -30,7 +31,7 @@ export const keys = () => loaded(() => get('/v1/keys').then((answer) => answer.k
   ]));
   return h('section.card', { 'aria-label': 'API keys' },
     h('header', null, h('h2.grow', null, 'API keys'), h('button.button.primary', { type: 'button', onclick: () => make(again) }, icon('plus'), 'New key')),
-    () => (all().length ? table('API keys', COLUMNS, body)
+    () => (isAny() ? table('API keys', COLUMNS, body)
       : empty('No key yet', h('p', null, 'A server of yours shows a key to publish, to subscribe, or to evaluate flags.'))));
 });
 

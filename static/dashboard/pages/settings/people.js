@@ -1,6 +1,6 @@
 import { ask, get } from '../../core/api.js';
 import { each, h } from '../../core/dom.js';
-import { signal } from '../../core/reactive.js';
+import { computed, signal } from '../../core/reactive.js';
 import { fullTime, when } from '../../core/time.js';
 import { nameOf } from '../../store/names.js';
 import { can, lacks, me, session } from '../../store/session.js';
@@ -16,18 +16,22 @@ import { act, loaded } from './loaded.js';
 export const ROLES = /** @type {[string, string][]} */ ([['viewer', 'Viewer: sees everything'], ['editor', 'Editor: changes flags'], ['admin', 'Admin: also keys, people and settings']]);
 
 /** Who may come in, as what; and who is invited. */
-export const people = () => loaded(async () => ({ people: await get('/v1/people'), invites: can('admin') ? await get('/v1/invites') : [] }), (all, again) => [
-  h('section.card', { 'aria-label': 'People' },
-    h('header', null, h('h2.grow', null, 'People'), h('button.button.primary', { type: 'button', disabled: Boolean(lacks('admin')), title: lacks('admin'), onclick: () => invite(again) }, icon('plus'), 'Invite')),
-    () => (all().people.length ? table('People', columns(), each(h('tbody'), () => all().people, (one) => /** @type {any} */ (one).login, (one) => row(one, again)))
-      : empty('Nobody yet', h('p', null, session()?.open ? 'This server was started with --dev: nobody needs to sign in. Without it, the first start prints a link to make the first admin.' : 'Invite somebody: they choose their own password.')))),
-  () => all().invites.length > 0 && h('section.card', { 'aria-label': 'Invitations' }, h('header', null, h('h2', null, 'Open invitations')),
-    table('Open invitations', INVITED, each(h('tbody'), () => all().invites, (one) => /** @type {any} */ (one).id, (/** @type {() => any} */ one) => cells(INVITED, [
-      h('bdi', null, () => one().name ?? one().login ?? 'whoever has the link'), () => (one().reset ? 'a new password' : one().role), h('bdi', null, () => nameOf(one().by ?? '–')),
-      h('span', { title: fullTime(one().created_at) }, new Date(one().expires_at).toLocaleString()),
-      h('button.button.slim', { type: 'button', 'aria-label': () => `Take the invitation of ${one().name ?? one().login ?? 'whoever has the link'} back`, onclick: () => act(() => ask('DELETE', `/v1/invites/${one().id}`), 'The invitation is taken back', again) }, 'Take back'),
-    ])))),
-]);
+export const people = () => loaded(async () => ({ people: await get('/v1/people'), invites: can('admin') ? await get('/v1/invites') : [] }), (all, again) => {
+  const isAnybody = computed(() => all().people.length > 0); // (a table stays, with what has the focus in it)
+  const isInvited = computed(() => all().invites.length > 0);
+  return [
+    h('section.card', { 'aria-label': 'People' },
+      h('header', null, h('h2.grow', null, 'People'), h('button.button.primary', { type: 'button', disabled: Boolean(lacks('admin')), title: lacks('admin'), onclick: () => invite(again) }, icon('plus'), 'Invite')),
+      () => (isAnybody() ? table('People', columns(), each(h('tbody'), () => all().people, (one) => /** @type {any} */ (one).login, (one) => row(one, again)))
+        : empty('Nobody yet', h('p', null, session()?.open ? 'This server was started with --dev: nobody needs to sign in. Without it, the first start prints a link to make the first admin.' : 'Invite somebody: they choose their own password.')))),
+    () => isInvited() && h('section.card', { 'aria-label': 'Invitations' }, h('header', null, h('h2', null, 'Open invitations')),
+      table('Open invitations', INVITED, each(h('tbody'), () => all().invites, (one) => /** @type {any} */ (one).id, (/** @type {() => any} */ one) => cells(INVITED, [
+        h('bdi', null, () => one().name ?? one().login ?? 'whoever has the link'), () => (one().reset ? 'a new password' : one().role), h('bdi', null, () => nameOf(one().by ?? '–')),
+        h('span', { title: fullTime(one().created_at) }, new Date(one().expires_at).toLocaleString()),
+        h('button.button.slim', { type: 'button', 'aria-label': () => `Take the invitation of ${one().name ?? one().login ?? 'whoever has the link'} back`, onclick: () => act(() => ask('DELETE', `/v1/invites/${one().id}`), 'The invitation is taken back', again) }, 'Take back'),
+      ])))),
+  ];
+});
 
 /** @type {import('../../ui/table.js').Column[]} */
 const INVITED = [['For', 'wide'], ['As'], ['By'], ['Until', 'small fit'], ['Take back', 'unnamed fit']];

@@ -1,6 +1,6 @@
 import { ask, get } from '../../core/api.js';
 import { each, h } from '../../core/dom.js';
-import { untracked } from '../../core/reactive.js';
+import { computed, untracked } from '../../core/reactive.js';
 import { when } from '../../core/time.js';
 import { app } from '../../store/apps.js';
 import { lacks } from '../../store/session.js';
@@ -17,14 +17,17 @@ import { act, loaded } from './loaded.js';
 export const schemas = () => h('div', null, () => {
   const name = app()?.app;
   if (!name) return empty('No app yet', h('p', null, 'Schemas belong to an app.'));
-  return untracked(() => loaded(() => get(`/v1/apps/${name}/schemas`).then((answer) => answer.schemas), (all, again) => h('section.card', { 'aria-label': 'Event schemas' },
-    h('header', null, h('h2.grow', null, `Event schemas of ${name}`), h('button.button.primary', { type: 'button', disabled: Boolean(lacks('admin')), title: lacks('admin'), onclick: () => edit(name, again) }, icon('plus'), 'New schema')),
-    () => (all().length ? table('Event schemas', COLUMNS, each(h('tbody'), () => all(), ({ type }) => type, (one) => cells(COLUMNS, [
-      h('code', null, one().type), h('bdi', null, () => one().title ?? one().description ?? '–'), when(() => one().updated_at ?? one().created_at),
-      h('div.row', null, h('button.button.slim', { type: 'button', 'aria-label': `${lacks('admin') ? 'Look at' : 'Edit'} the schema of ${one().type}`, onclick: () => edit(name, again, one().type) }, lacks('admin') ? 'Look' : 'Edit'),
-        h('button.button.slim', { type: 'button', 'aria-label': `Remove the schema of ${one().type}`, disabled: Boolean(lacks('admin')), title: lacks('admin'), onclick: () => remove(name, one(), again) }, 'Remove')),
-    ])))
-      : empty('Everything may be published', h('p', null, 'With a JSON Schema for a type of event, what doesn’t fit it is refused when it is published, and the publisher is told what is wrong where.'))))));
+  return untracked(() => loaded(() => get(`/v1/apps/${name}/schemas`).then((answer) => answer.schemas), (all, again) => {
+    const isAny = computed(() => all().length > 0); // (the table stays, with what has the focus in it)
+    return h('section.card', { 'aria-label': 'Event schemas' },
+      h('header', null, h('h2.grow', null, `Event schemas of ${name}`), h('button.button.primary', { type: 'button', disabled: Boolean(lacks('admin')), title: lacks('admin'), onclick: () => edit(name, again) }, icon('plus'), 'New schema')),
+      () => (isAny() ? table('Event schemas', COLUMNS, each(h('tbody'), () => all(), ({ type }) => type, (one) => cells(COLUMNS, [
+        h('code', null, one().type), h('bdi', null, () => one().title ?? one().description ?? '–'), when(() => one().updated_at ?? one().created_at),
+        h('div.row', null, h('button.button.slim', { type: 'button', 'aria-label': `${lacks('admin') ? 'Look at' : 'Edit'} the schema of ${one().type}`, onclick: () => edit(name, again, one().type) }, lacks('admin') ? 'Look' : 'Edit'),
+          h('button.button.slim', { type: 'button', 'aria-label': `Remove the schema of ${one().type}`, disabled: Boolean(lacks('admin')), title: lacks('admin'), onclick: () => remove(name, one(), again) }, 'Remove')),
+      ])))
+        : empty('Everything may be published', h('p', null, 'With a JSON Schema for a type of event, what doesn’t fit it is refused when it is published, and the publisher is told what is wrong where.'))));
+  }));
 });
 
 /** @type {import('../../ui/table.js').Column[]} */

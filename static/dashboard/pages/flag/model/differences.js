@@ -86,6 +86,17 @@ function common(one, other) {
   return table;
 }
 
+/** What stands before, in and after the part of a text that another hasn't. @param {string} text @param {string} other */
+export function apart(text, other) {
+  const [one, two] = [[...text], [...other]];
+  const least = Math.min(one.length, two.length);
+  let before = 0;
+  while (before < least && one[before] === two[before]) before++;
+  let after = 0;
+  while (after < least - before && one[one.length - 1 - after] === two[two.length - 1 - after]) after++;
+  return [one.slice(0, before), one.slice(before, one.length - after), one.slice(one.length - after)].map((part) => part.join(''));
+}
+
 /** The lines that differ, with a few around them. @param {Line[]} all @param {number} [around] @returns {(Line | {skipped: number})[]} */
 export function folded(all, around = 2) {
   const near = all.map((_, at) => all.slice(Math.max(0, at - around), at + around + 1).some(({ sign }) => sign !== ' '));

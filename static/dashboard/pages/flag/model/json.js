@@ -44,7 +44,7 @@ export function own(value, name, to) {
 /** @param {unknown} value @returns {value is Record<string, any>} */
 export const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const LINE = 58;
+const LINE = 60;
 
 /** JSON as a person would write it: what fits into a line is in one. @param {any} value @param {string} [indent] @param {number} [used] of the line @returns {string} */
 export function written(value, indent = '', used = 0) {
@@ -54,7 +54,7 @@ export function written(value, indent = '', used = 0) {
   if (Array.isArray(value)) return `[\n${value.map((each) => inner + written(each, inner)).join(',\n')}\n${indent}]`;
   const entries = Object.entries(value);
   // An operator of one member stays with its bracket: half the depth.
-  if (entries.length === 1 && Array.isArray(entries[0][1])) return `{${JSON.stringify(entries[0][0])}: ${written(entries[0][1], indent)}}`;
+  if (entries.length === 1 && Array.isArray(entries[0][1])) return `{${JSON.stringify(entries[0][0])}: ${written(entries[0][1], indent, used + entries[0][0].length + 6)}}`;
   return `{\n${entries.map(([name, each]) => `${inner}${JSON.stringify(name)}: ${written(each, inner, name.length + 4)}`).join(',\n')}\n${indent}}`;
 }
 

@@ -99,7 +99,13 @@ export function withRule(model, at, change) {
 
 /** @param {Model} model @param {number} at @param {number} which @param {Partial<Condition>} change @returns {Model} */
 export const withCondition = (model, at, which, change) =>
-  withRule(model, at, { conditions: model.rules[at].conditions.map((each, other) => (other === which ? fitting({ ...each, ...change, json: undefined }) : each)) });
+  withRule(model, at, { conditions: model.rules[at].conditions.map((each, other) => (other === which ? changed(each, change) : each)) });
+
+/** @param {Condition} condition @param {Partial<Condition>} change @returns {Condition} */
+function changed(condition, change) {
+  const made = { ...condition, ...change, json: undefined };
+  return 'operator' in change ? fitting(made) : made; // (what is typed stays as it is typed)
+}
 
 /** A value of the shape that the operator takes; what was there is kept as far as it fits. @param {Condition} condition @returns {Condition} */
 function fitting(condition) {

@@ -1,0 +1,58 @@
+"""The dashboard in a real Chromium, on a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+from tests.api.served import Served, serve
+from tests.clients.present import command
+from tests.dashboard.desk import Desk, desks
+from tests.dashboard.house import House, a_house
+
+# As root there is no sandbox; and nothing here may ask for anything on the internet.
+_OPTIONS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = command("chromium", "chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(_OPTIONS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Served]:
+    """Open to this machine: nobody signs in."""
+    with serve("--set", "heartbeat_s=1") as served:
+        yield served
+
+
+@pytest.fixture
+def desk(chromium: Browser, server: Served) -> Iterator[Callable[..., Desk]]:
+    """Somebody's browser, at the dashboard of `server`; several where it is called several times.
+
+    At the end no page may have reported an error.
+    """
+    with desks(chromium, server) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def house() -> Iterator[House]:
+    """A server that people sign in to."""
+    with a_house() as house:
+        yield house
+
+
+@pytest.fixture
+def sit(chromium: Browser, house: House) -> Iterator[Callable[..., Desk]]:
+    """`sit("ann", path)`: Ann's browser, signed in. At the end no page may have reported an error."""
+    with desks(chromium, house.server) as opened:
+        yield lambda login, path, **options: opened(path, storage_state=house.kept(login), **options)

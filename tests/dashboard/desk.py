@@ -1,0 +1,76 @@
+"""Somebody at the dashboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from playwright.sync_api import Browser, Locator, Page
+from tests.api.served import Served
+
+TIMEOUT_MS = 15_000
+# What Chromium says of answers that the page itself shows as a message.
+_EXPECTED = "Failed to load resource: the server responded with a status of 4"
+
+
+class Desk:
+    """A page of its own, in a browser context of its own: nobody else's cookies, tabs or storage."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+        self.problems: list[str] = []
+        page.set_default_timeout(TIMEOUT_MS)
+        page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+        page.on("console", self._heard)
+
+    def go(self, path: str) -> Desk:
+        """To a place such as `/#/flags?app=shop`."""
+        self.page.goto(f"{self.url}{path}")
+        return self
+
+    def button(self, name: str, **options: Any) -> Locator:
+        return self.page.get_by_role("button", name=name, **options)
+
+    def switch(self, flag: str, environment: str) -> Locator:
+        return self.page.get_by_role("switch", name=f"{flag} in {environment}", exact=True)
+
+    def row(self, flag: str) -> Locator:
+        return self.page.get_by_role("row").filter(has=self.page.get_by_role("link", name=flag, exact=True))
+
+    def said(self, text: str) -> Locator:
+        """The message with this text."""
+        return self.page.get_by_role("region", name="Messages").get_by_text(text)
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def focused(self) -> str:
+        """The text of what has the focus."""
+        return str(self.page.evaluate("document.activeElement?.textContent ?? ''"))
+
+    def _heard(self, message: Any) -> None:
+        if message.type in ("error", "warning") and not message.text.startswith(_EXPECTED):
+            self.problems.append(f"{message.type}: {message.text}")
+
+
+@contextmanager
+def desks(chromium: Browser, server: Served) -> Iterator[Callable[..., Desk]]:
+    """A function that opens a desk, with options of a browser context; all are closed at the end."""
+    opened: list[Desk] = []
+
+    def open_one(path: str = "/", **options: Any) -> Desk:
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        desk = Desk(context.new_page(), server.url)
+        opened.append(desk)
+        return desk.go(path)
+
+    try:
+        yield open_one
+        for desk in opened:
+            assert not desk.problems, desk.problems
+    finally:
+        for desk in opened:
+            desk.page.context.close()

@@ -1,0 +1,32 @@
+"""People who are signed in, each with a browser of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.api.served import Served
+from tests.dashboard.desk import Desk
+
+PASSWORD = "correct horse"
+
+
+def join(server: Served, login: str, role: str) -> str:
+    """Somebody new, called as the login with a capital; their cookie."""
+    with server.http() as root:
+        invite = {"login": login, "name": login.capitalize(), "role": role}
+        made = root.post("/v1/invites", json=invite)
+        assert made.status_code == 201, made.text
+    with server.http(headers={"origin": server.url}) as client:
+        body = {"code": made.json()["code"], "password": PASSWORD, "name": login.capitalize()}
+        done = client.post("/v1/invites/accept", json=body)
+        assert done.status_code == 201, done.text
+        return str(client.cookies["tricast_session"])
+
+
+def at_desk(open_one: Callable[..., Desk], server: Served, cookie: str, path: str, **options: Any) -> Desk:
+    """The desk of whoever has this cookie."""
+    kept = {"name": "tricast_session", "value": cookie, "url": server.url}
+    desk = open_one("/client/index.js", **options)
+    desk.page.context.add_cookies([kept])  # type: ignore[list-item]
+    return desk.go(path)

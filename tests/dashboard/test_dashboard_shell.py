@@ -1,0 +1,208 @@
+"""The frame: the connection's own state in words, the keyboard, the first load, and rest."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Locator, expect
+from tests.api.served import Served, serve
+from tests.clients.faultproxy import FaultProxy, proxying
+from tests.dashboard.desk import Desk, desks
+from tests.dashboard.house import House
+from tests.dashboard.preloads import named, needed
+from tests.dashboard.shop import a_flag, make_app, toggle
+
+FIRST_LOAD_BYTES = 120 * 1024
+
+
+@contextmanager
+def proxied(upstream: int) -> Iterator[FaultProxy]:
+    """A fault proxy, in a thread of its own."""
+    ready, over = threading.Event(), asyncio.Event()
+    made: list[tuple[FaultProxy, asyncio.AbstractEventLoop]] = []
+
+    async def run() -> None:
+        async with proxying(upstream) as proxy:
+            proxy.faults.upgrade = "refuse"
+            made.append((proxy, asyncio.get_running_loop()))
+            ready.set()
+            await over.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),))
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield made[0][0]
+    finally:
+        made[0][1].call_soon_threadsafe(over.set)
+        thread.join(10)
+
+
+def state(at: Desk) -> Locator:
+    return at.page.locator(".link-state")
+
+
+def without_network_errors(at: Desk) -> None:
+    """What Chromium says of a server that isn't there."""
+    at.problems = [each for each in at.problems if "ERR_" not in each and "WebSocket" not in each]
+
+
+def test_where_websockets_are_blocked_it_is_live_over_sse(desk: Callable[..., Desk], server: Served) -> None:
+    make_app(server, "blocked")
+    a_flag(server, "blocked", "one")
+    with proxied(server.address[1]) as proxy:
+        at = desk("/static/icon.svg")
+        at.url = proxy.url
+        at.go("/#/flags?app=blocked")
+        expect(state(at)).to_have_text(re.compile(r"live · SSE"))
+        toggle(server, "blocked", "one", on=True)
+        expect(at.switch("one", "production")).to_have_attribute("aria-checked", "true")
+        without_network_errors(at)
+        at.page.goto("about:blank")
+
+
+def test_a_server_that_goes_away_is_said_and_what_comes_back_is_live(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    log = ("--log", f"sqlite:///{tmp_path}/kept.db", "--set", "heartbeat_s=1")
+    with serve(*log) as first, desks(chromium, first) as opened:
+        make_app(first, "kept")
+        a_flag(first, "kept", "one")
+        at = opened("/#/flags?app=kept")
+        expect(state(at)).to_have_text(re.compile("^live"))
+        expect(at.switch("one", "production")).to_be_visible()
+        port = first.address[1]
+        first.process.kill()
+        expect(at.page.get_by_text("The connection was lost: showing what was true")).to_be_visible()
+        expect(at.page.get_by_role("status").filter(has_text="The connection was lost.")).to_be_attached()
+        expect(state(at)).to_have_text(re.compile(r"^reconnecting"))
+        expect(at.switch("one", "production")).to_be_visible()
+        at.page.evaluate("window.isSamePage = true")
+        with serve(*log, "--port", str(port)) as second:
+            toggle(second, "kept", "one", on=True)
+            expect(state(at)).to_have_text(re.compile("^live"), timeout=15_000)
+            expect(at.page.locator(".banner")).to_have_count(0)
+            expect(at.switch("one", "production")).to_have_attribute("aria-checked", "true")
+            assert at.page.evaluate("window.isSamePage")
+            without_network_errors(at)
+            at.page.goto("about:blank")
+
+
+def test_who_is_offline_is_told_how_old_the_picture_is(desk: Callable[..., Desk], server: Served) -> None:
+    make_app(server, "train")
+    at = desk("/#/flags?app=train")
+    expect(state(at)).to_have_text(re.compile("^live"))
+    at.page.context.set_offline(True)
+    expect(state(at)).to_have_text("offline")
+    expect(at.page.get_by_text("You are offline: showing what was true just now.")).to_be_visible()
+    at.page.context.set_offline(False)
+    expect(state(at)).to_have_text(re.compile("^live"))
+    expect(at.page.locator(".banner")).to_have_count(0)
+    without_network_errors(at)
+
+
+def test_the_connection_says_its_transport_and_its_latency(desk: Callable[..., Desk]) -> None:
+    at = desk("/#/activity")
+    expect(state(at)).to_have_text(re.compile(r"^live · \d+ ms$"))
+    expect(state(at)).to_have_attribute("aria-label", re.compile(r"^Connection: live"))
+
+
+def test_everything_is_reached_by_keyboard(sit: Callable[..., Desk], house: House) -> None:
+    make_app(house.server, "keys")
+    at = sit("ann", "/#/flags?app=keys")
+    expect(at.page.get_by_role("heading", name="No flags yet")).to_be_visible()
+    at.press("Tab")
+    assert at.focused() == "Skip to the page"
+    expect(at.page.get_by_role("link", name="Skip to the page")).to_be_in_viewport()
+    at.press("Enter")
+    assert at.page.evaluate("document.activeElement.id") == "page"
+    at.press("Shift+Tab", "Shift+Tab")
+    at.press("3")
+    expect(at.page.get_by_role("heading", name="Audit")).to_be_visible()
+    assert "app=keys" in at.page.url
+    at.button("App: keys").focus()
+    at.press("Enter", "End", "ArrowDown", "ArrowUp")
+    assert at.focused() == "Manage apps…"
+    at.press("Escape")
+    assert at.focused().startswith("keys")
+    at.button("Ann (admin)").focus()
+    at.press("Enter", "ArrowDown", "ArrowDown", "ArrowDown", "Enter")
+    assert at.page.evaluate("document.documentElement.dataset.theme") == "dark"
+    at.page.reload()
+    assert at.page.evaluate("document.documentElement.dataset.theme") == "dark"
+    expect(at.page.get_by_role("heading", name="Audit")).to_be_visible()
+    at.press("?")
+    expect(at.page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    at.press("Escape")
+    expect(at.page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_page_names_all_that_its_first_view_needs() -> None:
+    assert named() == needed(), "run: python -m tests.dashboard.preloads"
+
+
+def test_the_first_load_is_small(chromium: Browser, house: House) -> None:
+    make_app(house.server, "small")
+    for number in range(10):
+        a_flag(house.server, "small", f"flag-{number}")
+    with desks(chromium, house.server) as opened:
+        at = opened("/static/icon.svg")
+        cookie = {"name": "tricast_session", "value": house.cookies["ann"], "url": house.server.url}
+        at.page.context.add_cookies([cookie])  # type: ignore[list-item]
+        devtools = at.page.context.new_cdp_session(at.page)
+        devtools.send("Network.enable")
+        devtools.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        sizes: list[float] = []
+        devtools.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+        at.page.goto("about:blank")
+        sizes.clear()
+        at.go("/#/flags?app=small")
+        expect(at.row("flag-0")).to_be_visible()
+        expect(state(at)).to_have_text(re.compile("^live"))
+        assert len(sizes) > 20
+        assert sum(sizes) <= FIRST_LOAD_BYTES, f"{sum(sizes) / 1024:.1f} KiB in {len(sizes)} requests"
+
+
+def test_a_page_left_alone_does_nothing(sit: Callable[..., Desk], house: House) -> None:
+    make_app(house.server, "still")
+    a_flag(house.server, "still", "one")
+    paths = (
+        "flags?app=still",
+        "flags/one?app=still",
+        "activity?app=still",
+        "audit?app=still",
+        "events?topic=still/x",
+        "settings/people",
+    )
+    first = sit("ann", f"/#/{paths[0]}")
+    tabs = [Desk(first.page.context.new_page(), first.url) for _ in paths[1:]]
+    left = [first, *(tab.go(f"/#/{path}") for tab, path in zip(tabs, paths[1:], strict=True))]
+    for at in left:
+        expect(state(at)).to_have_text(re.compile("^live"))
+    asked: list[str] = []
+    for at in left:
+        at.page.wait_for_load_state("networkidle")
+        at.page.on("request", lambda request: asked.append(request.url))
+        # Times tick, and the latency is told with each heartbeat: both are what one sees happen.
+        at.page.evaluate(
+            """() => {
+              window.changes = [];
+              new MutationObserver((records) => {
+                for (const { target } of records) {
+                  const element = target.nodeType === 1 ? target : target.parentElement;
+                  if (element?.closest('time, .link-state')) continue;
+                  window.changes.push(element?.outerHTML.slice(0, 200));
+                }
+              }).observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+            }"""
+        )
+    left[0].page.wait_for_timeout(2500)
+    for at, path in zip(left, paths, strict=True):
+        assert at.page.evaluate("window.changes") == [], path
+        assert not at.problems, path
+    assert asked == []
