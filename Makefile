@@ -21,7 +21,7 @@ BENCH_PACKAGES := libnginx-mod-nchan libc6-dev
 .PHONY: help
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(VENV)/.test ## .venv with tricast (editable) and everything that the tests need
@@ -60,6 +60,15 @@ format: $(VENV)/.test ## let ruff rewrite what it can
 .PHONY: runtimes
 runtimes: $(VENV)/.test services ## the client in all runtimes and browsers; the table in docs/runtimes.md
 	$(BIN)/python -m tests.runtimes.table $(ARGS)
+
+.PHONY: soak
+soak: $(VENV)/.test services ## an hour at the dashboard with 50 events a second: does it hold on to anything?
+	$(BIN)/python -m tests.dashboard.soak --minutes 60 --rate 50 $(ARGS)
+
+.PHONY: screenshots
+screenshots: $(VENV)/.test services ## write docs/screenshots anew
+	$(call need,pngquant=pngquant,,exit 1)
+	$(BIN)/python -m tests.dashboard.screenshots $(ARGS)
 
 .PHONY: docs
 docs: $(VENV)/.run ## write the settings table into docs/configuration.md

@@ -395,3 +395,21 @@ def test_a_request_id_stands_in_answer_and_audit(flags_server: Served) -> None:
         assert answer.headers["x-request-id"] == "my-request.1"
         (entry,) = client.get("/v1/audit", params={"app": "ids"}).json()["entries"]
         assert entry["request_id"] == "my-request.1"
+
+
+def test_a_long_list_is_sent_as_gzip_to_whoever_takes_it(flags_server: Served) -> None:
+    asked = {"app": "packed"}
+    with flags_server.http(headers={**flags_server.headers, "accept-encoding": "gzip"}) as client:
+        create(client, "packed", "short")
+        assert "content-encoding" not in client.get(FLAGS, params=asked).headers
+        create(client, "packed", "long", description="many words " * 150)
+        packed = client.get(FLAGS, params=asked)
+        plain = client.get(FLAGS, params=asked, headers={"accept-encoding": "identity"})
+        assert packed.headers["content-encoding"] == "gzip"
+        assert packed.headers["vary"] == "Accept-Encoding"
+        page = client.get(FLAGS, params=asked, headers={"origin": "http://localhost:5173"})
+        assert page.headers["vary"] == "Accept-Encoding, Origin"
+        assert "content-encoding" not in plain.headers
+        assert packed.json() == plain.json()
+        known = {"if-none-match": packed.headers["etag"]}
+        assert client.get(FLAGS, params=asked, headers=known).status_code == 304

@@ -207,7 +207,10 @@ class Api:
                     Unavailable("the server failed to do this; its log says why", retry_after_s=1)
                 )
             for name, value in http.cors(scope, self._allowed_origin):
-                response.headers[name.decode()] = value.decode("latin-1")
+                if name == b"vary":
+                    response.headers.add_vary_header(value.decode("latin-1"))
+                else:
+                    response.headers[name.decode()] = value.decode("latin-1")
             return response
 
         return Route(path, endpoint, methods=[*methods, "OPTIONS"])

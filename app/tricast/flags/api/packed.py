@@ -18,7 +18,7 @@ async def packed(request: Request, answer: Response) -> Response:
 
     Its ETag is weak then (RFC 9110 §8.8.1): the bytes are others.
     """
-    answer.headers["vary"] = "accept-encoding"
+    answer.headers.add_vary_header("Accept-Encoding")
     body = bytes(answer.body)
     if len(body) < WORTH_IT_BYTES or "gzip" not in request.headers.get("accept-encoding", ""):
         return answer

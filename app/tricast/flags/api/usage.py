@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tricast import Api, Ask, json_answer
+from tricast.flags.api.packed import packed
 from tricast.flags.api.reach import READ, app_of, environment_of, yes
 from tricast.flags.performing import no_environment, no_flag
 from tricast.flags.staleness import Staleness, timestamp
@@ -66,7 +67,7 @@ class _Endpoints:
             if count % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
         head = {"app": app, "environment": environment, "stale_after_days": self._usage.stale_after_days}
-        return json_answer({**head, "flags": told})
+        return await packed(ask.request, json_answer({**head, "flags": told}))
 
     def _place(self, ask: Ask, asked: dict[str, str]) -> tuple[str, str | None]:
         app = app_of(ask, asked.get("app"))
