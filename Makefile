@@ -32,7 +32,8 @@ run: $(VENV)/.run ## a server at http://127.0.0.1:8080, open, on loopback (PORT=
 
 .PHONY: test
 test: $(VENV)/.test services lint ## lint, types, import rules and the whole test suite (ARGS='-k cursor')
-	@$(call pytest,-n $(JOBS) --dist worksteal -m 'not alone')
+	@$(call pytest,-n $(JOBS) --dist worksteal -m 'not alone and not dashboard')
+	@$(call pytest,-n 2 --dist worksteal -m dashboard)
 	@$(call pytest,-m alone)
 
 # $(call pytest,OPTIONS): run the tests; that ARGS selects none of this half (exit code 5) is no failure.

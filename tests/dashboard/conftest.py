@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
@@ -16,6 +17,9 @@ _OPTIONS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 )
+
+
+HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +60,10 @@ def sit(chromium: Browser, house: House) -> Iterator[Callable[..., Desk]]:
     """`sit("ann", path)`: Ann's browser, signed in. At the end no page may have reported an error."""
     with desks(chromium, house.server) as opened:
         yield lambda login, path, **options: opened(path, storage_state=house.kept(login), **options)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Apart from the others: Playwright's event loop runs for as long as its process, and theirs could not."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker("dashboard")
