@@ -86,6 +86,9 @@ def test_axe_finds_nothing_on_any_page(sit: Callable[..., Desk], axe: str, part:
     found = []
     for path in list(PAGES)[part::2]:
         at.page.evaluate("(path) => { location.hash = `#/${path}`; }", path)
+        if path != "nowhere":
+            title = path.partition("/")[0].partition("?")[0]  # (the page before may have the same link)
+            expect(at.page.get_by_role("heading", level=1)).to_contain_text(title.capitalize())
         there(at, PAGES[path])
         found += check(at, axe)
     assert not found, "\n".join(found)[:4000]

@@ -56,7 +56,7 @@ def test_a_key_is_shown_once_and_revoked(sit: Callable[..., Desk], house: House)
     with house.server.http(headers={"authorization": f"Bearer {key}"}) as client:
         assert client.get("/v1/flags", params={"app": "keyed"}).status_code == 200
     at.button("I have it").click()
-    expect(at.page.get_by_role("dialog")).to_have_count(0)
+    expect(at.page.locator("dialog")).to_have_count(0)
     assert key not in at.page.content()
     at.page.reload()
     expect(row(at, "web-1")).to_contain_text("production")

@@ -188,14 +188,14 @@ def test_a_page_left_alone_does_nothing(sit: Callable[..., Desk], house: House) 
     for at in left:
         at.page.wait_for_load_state("networkidle")
         at.page.on("request", lambda request: asked.append(request.url))
-        # Times tick, and the latency is told with each heartbeat: both are what one sees happen.
+        # Times tick; the latency and the cursor are told with each heartbeat: what one sees happen.
         at.page.evaluate(
             """() => {
               window.changes = [];
               new MutationObserver((records) => {
                 for (const { target } of records) {
                   const element = target.nodeType === 1 ? target : target.parentElement;
-                  if (element?.closest('time, .link-state')) continue;
+                  if (element?.closest('time, .link-state, .cursor')) continue;
                   window.changes.push(element?.outerHTML.slice(0, 200));
                 }
               }).observe(document, { subtree: true, childList: true, attributes: true, characterData: true });

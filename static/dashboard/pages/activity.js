@@ -43,9 +43,9 @@ export function page() {
   return h('div.content.narrow', null,
     h('div.page-head', null, h('h1', null, 'Activity'),
       h('div.row.wrap.slim-choices', null,
-        h('div.slim-choice', null, () => choice([['', 'Everybody'], ...people().split('\n').filter(Boolean).map((each) => /** @type {[string, string]} */ ([each, nameOf(each)]))], who, (value) => setParameters({ who: value }), { 'aria-label': 'Who' })),
-        h('div.slim-choice', null, () => choice(can('admin') ? [...KINDS, ...WIDE] : KINDS, what, (value) => setParameters({ what: value }), { 'aria-label': 'What' })),
-        h('div.slim-choice', null, () => choice([['', 'All environments'], ...(app()?.environments ?? []).map((each) => /** @type {[string, string]} */ ([each, each]))], where, (value) => setParameters({ env: value }), { 'aria-label': 'Environment' })))),
+        h('div.slim-choice', null, choice(() => [['', 'Everybody'], ...people().split('\n').filter(Boolean).map((each) => /** @type {[string, string]} */ ([each, nameOf(each)]))], who, (value) => setParameters({ who: value }), { 'aria-label': 'Who' })),
+        h('div.slim-choice', null, choice(() => (can('admin') ? [...KINDS, ...WIDE] : KINDS), what, (value) => setParameters({ what: value }), { 'aria-label': 'What' })),
+        h('div.slim-choice', null, choice(() => [['', 'All environments'], ...(app()?.environments ?? []).map((each) => /** @type {[string, string]} */ ([each, each]))], where, (value) => setParameters({ env: value }), { 'aria-label': 'Environment' })))),
     () => {
       if (state() === 'failed') return failure(trail.problem(), () => trail.reload());
       if (state() === 'loading') return loading(8);

@@ -63,7 +63,7 @@ function stream(what) {
     h('div.body.stack', null,
       () => at.problem() && h('div.notice.bad', { role: 'alert' }, h('div', null, at.problem()?.message)),
       () => at.resets().map((reset) => h('div.notice.warn', null, `A gap (${reset.reason}): what is before ${reset.oldest} is not kept any more. It goes on from ${reset.cursor}.`)),
-      h('div.row.wrap.small.muted', null, h('span', null, 'Cursor ', h('code', null, () => at.cursor() || '–')), () => at.cursor() && copyButton(at.cursor(), 'Copy the cursor'),
+      h('div.cursor.row.wrap.small.muted', null, h('span', null, 'Cursor ', h('code', null, () => at.cursor() || '–')), () => at.cursor() && copyButton(at.cursor(), 'Copy the cursor'),
         h('button.button.quiet.slim', { type: 'button', onclick: () => setParameters({ from: 'earliest', n: turn() }) }, 'Replay from the beginning')),
       h('div.stack.tight', null, h('span.small.muted', null, what.via === 'websocket' ? 'The same from a shell (over SSE: curl’s WebSockets are for those who like raw frames)' : 'The same from a shell'), code(followLine(what))),
       () => (shown().length ? null : h('p.muted', null, at.events().length ? 'No event has this text.' : at.state() === 'live' ? 'Nothing yet: what is published comes here at once.' : 'Connecting…')),

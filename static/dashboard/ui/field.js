@@ -1,5 +1,5 @@
 import { h, newId } from '../core/dom.js';
-import { untracked } from '../core/reactive.js';
+import { effect } from '../core/reactive.js';
 
 /**
  * A labelled input, with what helps and what is wrong with it.
@@ -23,12 +23,18 @@ export function field(label, input, { hint, wrong } = {}) {
 }
 
 /**
- * A choice among a few.
- * @param {[string, string][]} options value, label
+ * A choice among a few. When the options change it stays the same element, with the focus.
+ * @param {[string, string][] | (() => [string, string][])} options value, label
  * @param {() => string} value @param {(value: string) => void} change @param {Record<string, any>} [props]
  */
 export function choice(options, value, change, props = {}) {
-  const now = untracked(value); // (a choice is not made anew when it is made: it has the focus)
-  return h('select.input', { ...props, value, onchange: (/** @type {any} */ event) => change(event.target.value) },
-    ...options.map(([each, label]) => h('option', { value: each, selected: each === now }, label)));
+  const select = h('select.input', { ...props, onchange: (/** @type {any} */ event) => change(event.target.value) });
+  let shown = '';
+  effect(() => {
+    const list = typeof options === 'function' ? options() : options;
+    const now = value();
+    if (shown !== (shown = JSON.stringify(list))) select.replaceChildren(...list.map(([each, label]) => h('option', { value: each }, label)));
+    if (select.value !== now) select.value = now;
+  });
+  return select;
 }
