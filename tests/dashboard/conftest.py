@@ -63,7 +63,7 @@ def sit(chromium: Browser, house: House) -> Iterator[Callable[..., Desk]]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Apart from the others: Playwright's event loop runs for as long as its process, and theirs could not."""
+    """Apart from the others: Playwright's event loop runs as long as its process, so theirs could not."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker("dashboard")
