@@ -7,7 +7,6 @@ The audit entry of what was revoked stands in the same unit.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Literal
 
 from tricast.access.context import Context
 from tricast.access.grants import EVERYWHERE, TokenGrant, key_name, subject_name, token_name
+from tricast.access.sweep import Sweep
 from tricast.audit import diff
 from tricast.errors import Conflict, Unauthorized
 from tricast.event import rfc3339
@@ -25,7 +25,6 @@ from tricast.log.base import Document, Write
 REVOCATION_KIND = "revocation"
 MAX_TTL_S = 30 * 86_400
 CLOCK_SKEW_S = 300
-SWEEP_EVERY_S = 0.25
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ class Revocations:
         self._clock = clock
         self._documents = hub.projection(REVOCATION_KIND)
         self._documents.on_change(self._on_change)
-        self._changed = asyncio.Event()
+        self._sweep = Sweep(self.enforce, "what was revoked")
 
     def write(self, revocation: Revocation) -> Write:
         """The document that makes up `revocation`, to be appended with its audit entry."""
@@ -134,25 +133,12 @@ class Revocations:
         )
 
     async def watch(self) -> None:
-        """Close connections whenever something is revoked, on this node or another. Runs for ever.
-
-        Many revocations share a sweep, and a second one follows `SWEEP_EVERY_S`
-        later: it finds those that passed the gate before and joined after.
-        """
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            for _ in range(2):
-                try:
-                    self.enforce()
-                except (RuntimeError, OSError):  # of one socket; the others wait for the next sweep
-                    _log.exception("closing what was revoked failed; trying again")
-                    self._changed.set()
-                await asyncio.sleep(SWEEP_EVERY_S)
+        """Close connections whenever something is revoked, on this node or another. Runs for ever."""
+        await self._sweep.run()
 
     def _on_change(self, document: Document) -> None:
         if document.value is not None:
-            self._changed.set()
+            self._sweep.due()
 
     async def drop_outlived(self) -> int:
         """Delete the revocations whose tokens have all expired by themselves; how many went."""

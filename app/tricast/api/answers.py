@@ -23,6 +23,7 @@ from tricast.audit import Actor
 from tricast.errors import (
     BadRequest,
     Forbidden,
+    PreconditionRequired,
     TooLarge,
     TooSlow,
     TricastError,
@@ -38,6 +39,7 @@ from tricast.transports.query import MAX_PARAMETERS, unreadable
 
 BODY_TIMEOUT_S: Final = 30.0
 MAX_BODY_BYTES: Final = 1024 * 1024
+_ENTITY_TAG = re.compile(r'"?(0|[1-9][0-9]{0,17})"?')
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _log = logging.getLogger("tricast.api")
@@ -105,6 +107,28 @@ class Ask:
                 raise BadRequest(f"{name} is given more than once", field=name)
             found[name] = value
         return found
+
+    def version(self) -> int | None:
+        """The version that `If-Match` names (None: `*`, any).
+
+        Raises PreconditionRequired where it is missing, BadRequest where it is no version.
+        """
+        given = self.request.headers.getlist("if-match")
+        if not given:
+            raise PreconditionRequired(
+                'send If-Match: "<version>" with the version that you change (the ETag of its GET), '
+                "or * for any",
+                field="If-Match",
+            )
+        text = given[0].strip()
+        if text == "*":
+            return None
+        found = _ENTITY_TAG.fullmatch(text.removeprefix("W/"))
+        if found is None or len(given) > 1:
+            raise BadRequest(
+                f'If-Match {text[:80]!r} is neither one version, such as "3", nor *', field="If-Match"
+            )
+        return int(found[1])
 
     def values(self, name: str) -> list[str]:
         """All values of a parameter that may be repeated."""

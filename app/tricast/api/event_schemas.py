@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -12,11 +11,10 @@ from tricast.access.context import Context
 from tricast.access.grants import check_app
 from tricast.api.answers import Api, Ask, json_answer
 from tricast.api.schema_store import MAX_SCHEMA_BYTES, EventSchema, EventSchemas
-from tricast.errors import BadRequest, Forbidden, PreconditionRequired
+from tricast.errors import BadRequest, Forbidden
 from tricast.pattern import SYSTEM_APP
 
 READ: Final = ("flags:read", "flags:write", "admin")
-_ENTITY_TAG = re.compile(r'"?(0|[1-9][0-9]{0,17})"?')
 _TOLD = ("title", "description")
 
 
@@ -53,13 +51,13 @@ class _Schemas:
         app, type, by = _begin(ask)
         was = self._schemas.version(app, type)
         is_new = was == 0 and "if-match" not in ask.request.headers
-        version = 0 if is_new else version_of(ask)
+        version = 0 if is_new else ask.version()
         made = await self._schemas.put(app, type, await ask.json(), version=version, by=by)
         return json_answer(_told(made), 200 if was else 201, _tag(made))
 
     async def delete(self, ask: Ask) -> Response:
         app, type, by = _begin(ask)
-        await self._schemas.delete(app, type, version=version_of(ask), by=by)
+        await self._schemas.delete(app, type, version=ask.version(), by=by)
         return Response(status_code=204, headers={"cache-control": "no-store"})
 
 
@@ -79,25 +77,6 @@ def _app(ask: Ask) -> str:
     if app == SYSTEM_APP:
         raise BadRequest(f"the app {SYSTEM_APP!r} is the server's own", field="app")
     return check_app(app)
-
-
-def version_of(ask: Ask) -> int | None:
-    """The version that `If-Match` names (None: `*`, any). Raises PreconditionRequired, BadRequest."""
-    given = ask.request.headers.getlist("if-match")
-    if not given:
-        raise PreconditionRequired(
-            'send If-Match: "<version>" with the version that you change (the ETag of its GET), or * for any',
-            field="If-Match",
-        )
-    text = given[0].strip()
-    if text == "*":
-        return None
-    found = _ENTITY_TAG.fullmatch(text.removeprefix("W/"))
-    if found is None or len(given) > 1:
-        raise BadRequest(
-            f'If-Match {text[:80]!r} is neither one version, such as "3", nor *', field="If-Match"
-        )
-    return int(found[1])
 
 
 def _row(schema: EventSchema) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -12,14 +10,13 @@ from tricast.access.people.cookies import Cookies, Shown
 from tricast.access.people.people import People
 from tricast.access.people.person import PERSON_KIND, Person, grant_of, person_of, session_id_of
 from tricast.access.people.sessions import SESSION_KIND, Session, Sessions
+from tricast.access.sweep import Sweep
 from tricast.errors import Forbidden, Unauthorized, Unavailable
 from tricast.hub.gate import Grant
 from tricast.hub.hub import Hub
 from tricast.log.base import Document
 
-SWEEP_EVERY_S: Final = 0.25
 RECONNECT_AFTER_MS: Final = 250
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +52,9 @@ class SessionDoor:
         self._cookies = cookies
         self._origins = origins
         self._known: dict[str, _Known] = {}
-        self._changed = asyncio.Event()
+        self._sweep = Sweep(self.enforce, "the connections of ended sessions")
         hub.projection(SESSION_KIND).on_change(self._on_session)
-        hub.projection(PERSON_KIND).on_change(lambda _: self._changed.set())
+        hub.projection(PERSON_KIND).on_change(lambda _: self._sweep.due())
 
     def grant(self, scope: Any) -> Grant | None:
         """What a request's cookie may do; None where it shows none that is good.
@@ -147,23 +144,10 @@ class SessionDoor:
                 self._sessions.seen(session_id)
 
     async def watch(self) -> None:
-        """Close what is to be closed whenever a session ends or a person changes. Runs for ever.
-
-        Many changes share a sweep, and a second one follows `SWEEP_EVERY_S` later: it
-        finds those that passed the gate before and joined after.
-        """
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            for _ in range(2):
-                try:
-                    self.enforce()
-                except (RuntimeError, OSError):  # of one socket; the others wait for the next sweep
-                    _log.exception("closing the connections of ended sessions failed; trying again")
-                    self._changed.set()
-                await asyncio.sleep(SWEEP_EVERY_S)
+        """Close what is to be closed whenever a session ends or a person changes. Runs for ever."""
+        await self._sweep.run()
 
     def _on_session(self, document: Document) -> None:
         if document.value is None:
             self._known.pop(document.key, None)
-            self._changed.set()
+            self._sweep.due()

@@ -16,7 +16,6 @@ from tricast.flags.api.reach import (
     check_reason,
     context_of,
     need_all_environments,
-    version_of,
 )
 from tricast.flags.apps import App
 from tricast.flags.store import Flags
@@ -56,7 +55,7 @@ class _Apps:
         need_all_environments(ask)
         before = self._flags.app(app)
         is_new = before.version == 0 and "if-match" not in ask.request.headers
-        version = 0 if is_new else version_of(ask)
+        version = 0 if is_new else ask.version()
         body = await ask.read(AppBody)
         made = await self._flags.put_app(
             app,

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from tricast import Api, Ask, BadRequest, json_answer
 from tricast.flags import edits
 from tricast.flags.api.bodies import BatchBody, CopyBody, ReasonBody, RevertBody, ToggleBody
-from tricast.flags.api.reach import WRITE, app_of, check_reason, context_of, has_body, version_of
+from tricast.flags.api.reach import WRITE, app_of, check_reason, context_of, has_body
 from tricast.flags.edits import Edit
 from tricast.flags.store import Flags
 from tricast.flags.stored import Outcome
@@ -54,7 +54,7 @@ class _Editing:
         return answer
 
     async def patch(self, ask: Ask) -> Response:
-        app, version = _begin(ask), version_of(ask)
+        app, version = _begin(ask), ask.version()
         if "json-patch" in ask.request.headers.get("content-type", ""):
             raise BadRequest(
                 "a JSON Patch is not read here; send a JSON Merge Patch (RFC 7396): the members that change, "
@@ -68,7 +68,7 @@ class _Editing:
     async def delete(self, ask: Ask) -> Response:
         ask.need(WRITE)
         asked = ask.query("app", "reason")
-        app, version = app_of(ask, asked.get("app")), version_of(ask)
+        app, version = app_of(ask, asked.get("app")), ask.version()
         body = await ask.read(ReasonBody) if has_body(ask) else ReasonBody()
         reason = asked.get("reason") if body.reason is None else body.reason
         edit = edits.Delete(ask.path("key"), version)
@@ -82,13 +82,13 @@ class _Editing:
         return await self._simply(ask, edits.Restore)
 
     async def copy(self, ask: Ask) -> Response:
-        app, version = _begin(ask), version_of(ask)
+        app, version = _begin(ask), ask.version()
         body = await ask.read(CopyBody)
         edit = edits.Copy(ask.path("key"), body.source, body.target, version)
         return flag_answer(ask, await self._apply(ask, app, edit, body.reason))
 
     async def toggle(self, ask: Ask) -> Response:
-        app, version = _begin(ask), version_of(ask)
+        app, version = _begin(ask), ask.version()
         body = await ask.read(ToggleBody)
         edit = edits.Toggle(ask.path("key"), body.environment, body.state, version)
         return flag_answer(ask, await self._apply(ask, app, edit, body.reason))
@@ -96,7 +96,7 @@ class _Editing:
     async def revert(self, ask: Ask) -> Response:
         app = _begin(ask)
         # (what may be undone is decided by the values themselves, so that no version is needed)
-        version = version_of(ask) if "if-match" in ask.request.headers else None
+        version = ask.version() if "if-match" in ask.request.headers else None
         body = await ask.read(RevertBody)
         edit = edits.Revert(ask.path("key"), body.change, body.force, version)
         return reverted_answer(ask, await self._apply(ask, app, edit, body.reason))
@@ -118,7 +118,7 @@ class _Editing:
         return json_answer({"app": app, "changes": told})
 
     async def _simply(self, ask: Ask, kind: Callable[[str, int | None], Edit]) -> Response:
-        app, version = _begin(ask), version_of(ask)
+        app, version = _begin(ask), ask.version()
         body = await ask.read(ReasonBody) if has_body(ask) else ReasonBody()
         return flag_answer(ask, await self._apply(ask, app, kind(ask.path("key"), version), body.reason))
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
-from tricast import Ask, BadRequest, Forbidden, PreconditionRequired
+from tricast import Ask, BadRequest, Forbidden
 from tricast.flags.apps import check_app
 from tricast.flags.edits import Context
 from tricast.flags.values import as_text
@@ -14,7 +13,6 @@ from tricast.flags.values import as_text
 READ: Final = ("flags:read", "flags:write")
 WRITE: Final = "flags:write"
 MAX_REASON_CHARS: Final = 500
-_ENTITY_TAG = re.compile(r'"?(0|[1-9][0-9]{0,17})"?')
 _BOOLEANS: Final = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -60,28 +58,6 @@ def context_of(ask: Ask, reason: str | None) -> Context:
 def check_reason(value: object, place: str = "reason") -> str | None:
     """`value`, if it can be the reason of a change: a text of at most 500 characters, or None."""
     return None if value is None else as_text(value, place, longest=MAX_REASON_CHARS, lines=True)
-
-
-def version_of(ask: Ask) -> int | None:
-    """The version that `If-Match` names (None: `*`, any).
-
-    Raises PreconditionRequired where it is missing, BadRequest where it is no version.
-    """
-    given = ask.request.headers.getlist("if-match")
-    if not given:
-        raise PreconditionRequired(
-            'send If-Match: "<version>" with the version that you change (the ETag of its GET), or * for any',
-            field="If-Match",
-        )
-    text = given[0].strip()
-    if text == "*":
-        return None
-    found = _ENTITY_TAG.fullmatch(text.removeprefix("W/"))
-    if found is None or len(given) > 1:
-        raise BadRequest(
-            f'If-Match {text[:80]!r} is neither one version, such as "3", nor *', field="If-Match"
-        )
-    return int(found[1])
 
 
 def yes(asked: Mapping[str, str], name: str) -> bool:
