@@ -184,6 +184,8 @@ def test_a_page_left_alone_does_nothing(sit: Callable[..., Desk], house: House) 
     left = [first, *(tab.go(f"/#/{path}") for tab, path in zip(tabs, paths[1:], strict=True))]
     for at in left:
         expect(state(at)).to_have_text(re.compile("^live"))
+    # (the page that follows a topic has a connection of its own, which may come after the header's)
+    expect(left[paths.index("events?topic=still/x")].page.get_by_text("Nothing yet:")).to_be_visible()
     asked: list[str] = []
     for at in left:
         at.page.wait_for_load_state("networkidle")

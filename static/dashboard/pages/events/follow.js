@@ -22,7 +22,7 @@ export function follow({ topics, from, via }) {
   const resets = signal(/** @type {any[]} */ ([]));
   const isPaused = signal(false);
   /** @type {(Envelope & {at: number})[]} */
-  let kept = [];
+  let kept = events.peek();
   let total = 0;
   let isDue = false;
 
