@@ -3,7 +3,8 @@ import { computed, effect, scope, untracked } from './core/reactive.js';
 import { place } from './core/router.js';
 import { door } from './pages/door.js';
 import { shell } from './shell.js';
-import { loadApps } from './store/apps.js';
+import { loadApps, wantedApp } from './store/apps.js';
+import { askAhead } from './store/flags.js';
 import { connectAs, disconnect } from './store/live.js';
 import { isIn, loadSession, me } from './store/session.js';
 import { failure } from './ui/parts.js';
@@ -26,6 +27,7 @@ function begin() {
       if (who === undefined) disconnect();
       else {
         connectAs(who);
+        if (wantedApp() && ['flags', undefined].includes(place().path[0])) askAhead(/** @type {string} */ (wantedApp()));
         loadApps().catch((error) => failed(error, 'The apps could not be loaded'));
       }
       const [view, over] = scope(() => (who === undefined ? door() : shell()));

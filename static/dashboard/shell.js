@@ -2,6 +2,7 @@ import { h } from './core/dom.js';
 import { cleanup, computed, effect, signal, untracked } from './core/reactive.js';
 import { go, link, place } from './core/router.js';
 import { ago, seconds } from './core/time.js';
+import { page as flags } from './pages/flags.js';
 import { app, apps, rememberApp } from './store/apps.js';
 import { live } from './store/live.js';
 import { loadSession, me, session, signOut } from './store/session.js';
@@ -17,11 +18,11 @@ import { announce, failed, toast } from './ui/toast.js';
 /** @import {Child} from './core/dom.js' */
 
 /**
- * Pages are loaded when they are first looked at.
+ * All but the list of flags are loaded when they are first looked at.
  * @type {[string, string, string, () => Promise<{page: (shared: {together: Together}) => Node}>, scope?: 'admin'][]}
  */
 const PAGES = [
-  ['flags', 'Flags', 'flag', () => import('./pages/flags.js')],
+  ['flags', 'Flags', 'flag', async () => ({ page: flags })],
   ['activity', 'Activity', 'activity', () => import('./pages/activity.js')],
   ['audit', 'Audit', 'audit', () => import('./pages/audit.js')],
   ['events', 'Events', 'events', () => import('./pages/events.js')],

@@ -14,10 +14,11 @@ from tests.api.served import Served, serve
 from tests.clients.faultproxy import FaultProxy, proxying
 from tests.dashboard.desk import Desk, desks
 from tests.dashboard.house import House
-from tests.dashboard.preloads import named, needed
 from tests.dashboard.shop import a_flag, make_app, toggle
 
 FIRST_LOAD_BYTES = 120 * 1024
+# The page, its style, its script, its icon; the session, apps, flags, their use; the connection's.
+FIRST_LOAD_REQUESTS = 12
 
 
 @contextmanager
@@ -142,10 +143,6 @@ def test_everything_is_reached_by_keyboard(sit: Callable[..., Desk], house: Hous
     expect(at.page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_the_page_names_all_that_its_first_view_needs() -> None:
-    assert named() == needed(), "run: python -m tests.dashboard.preloads"
-
-
 def test_the_first_load_is_small(chromium: Browser, house: House) -> None:
     make_app(house.server, "small")
     for number in range(10):
@@ -164,7 +161,7 @@ def test_the_first_load_is_small(chromium: Browser, house: House) -> None:
         at.go("/#/flags?app=small")
         expect(at.row("flag-0")).to_be_visible()
         expect(state(at)).to_have_text(re.compile("^live"))
-        assert len(sizes) > 20
+        assert 0 < len(sizes) <= FIRST_LOAD_REQUESTS
         assert sum(sizes) <= FIRST_LOAD_BYTES, f"{sum(sizes) / 1024:.1f} KiB in {len(sizes)} requests"
 
 

@@ -9,24 +9,13 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from tricast.cli.audit import audit
-from tricast.cli.backup import backup
-from tricast.cli.check import check
-from tricast.cli.connections import connections
+from tricast.cli.commands import Commands
 from tricast.cli.failure import INTERRUPTED, REFUSED, USAGE, Failure
-from tricast.cli.flags import flags
-from tricast.cli.key import keys
-from tricast.cli.person import people
-from tricast.cli.publish import publish
-from tricast.cli.schema import schemas
-from tricast.cli.serve import serve
-from tricast.cli.tail import tail
-from tricast.cli.token import token
 from tricast.errors import TricastError
-from tricast.settings import BadSetting
 
 app = typer.Typer(
     name="tricast",
+    cls=Commands,
     help="One event log, three transports: WebSocket, Server-Sent Events, long-poll.",
     epilog="Exit codes: 0 done, 1 refused or problems found, 2 wrong usage or settings, "
     "3 server not reachable, 130 interrupted.",
@@ -34,18 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(serve)
-app.command()(publish)
-app.command()(tail)
-app.command()(token)
-app.add_typer(keys, name="key")
-app.add_typer(people, name="person")
-app.add_typer(flags, name="flags")
-app.add_typer(schemas, name="schema")
-app.add_typer(connections, name="connections")
-app.command()(audit)
-app.command()(check)
-app.command()(backup)
 
 
 @app.callback(invoke_without_command=True)
@@ -70,10 +47,8 @@ def run(arguments: list[str] | None = None) -> int:
         code = app(arguments, prog_name="tricast", standalone_mode=False)
     except Failure as failure:
         return _say(str(failure), failure.code)
-    except BadSetting as error:
-        return _say(error.detail, USAGE)
     except TricastError as error:
-        return _say(error.detail, REFUSED)
+        return _say(error.detail, USAGE if error.code == "bad-setting" else REFUSED)
     except TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "tricast"

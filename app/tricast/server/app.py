@@ -37,6 +37,7 @@ from tricast.flags.usage import Usage
 from tricast.hub.caller import Caller
 from tricast.hub.hub import Hub, HubOptions
 from tricast.log.base import Retention
+from tricast.server.joined import Joined
 from tricast.server.operations import operations_routes
 from tricast.server.pages import Pages
 from tricast.settings import Settings, Source
@@ -114,6 +115,7 @@ class Service:
                 ),
                 *document_routes(package_version(), paths=FLAGS_PATHS, schemas=FLAGS_SCHEMAS),
                 Mount("/static", pages),
+                Mount("/joined", Joined(static_folder())),
                 Mount("/client", Pages(static_folder() / "client", public=True)),
             ],
             exception_handlers={HTTPException: _http_problem, Exception: _failure},

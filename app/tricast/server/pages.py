@@ -8,6 +8,7 @@ import os
 from dataclasses import dataclass
 from mimetypes import guess_type
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Final
 
 from starlette.requests import Request
@@ -46,7 +47,9 @@ _TYPES: Final = {".js": "text/javascript", ".ts": "text/plain"}
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class File:
+    """What is answered, and how."""
+
     body: bytes
     compressed: bytes | None
     etag: str
@@ -63,7 +66,7 @@ class Pages(StaticFiles):
         super().__init__(directory=folder)
         self._folder = folder
         self._headers = _HEADERS | (_PUBLIC if public else {})
-        self._kept: dict[tuple[str, int, int], _File] = {}
+        self._kept: dict[tuple[str, int, int], File] = {}
 
     def page(self, request: Request) -> Response:
         """The folder's `index.html`, with the headers that a page needs."""
@@ -88,18 +91,29 @@ class Pages(StaticFiles):
             return Response(file.compressed, headers=headers, media_type=file.media_type)
         return Response(file.body, headers=headers, media_type=file.media_type)
 
-    def _read(self, path: Path, stat: os.stat_result) -> _File:
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """What StaticFiles asks for in a thread: a file is read and compressed there too."""
+        found, stat = super().lookup_path(path)
+        if stat and S_ISREG(stat.st_mode):
+            self._read(Path(found), stat)
+        return found, stat
+
+    def _read(self, path: Path, stat: os.stat_result) -> File:
         key = (str(path), stat.st_mtime_ns, stat.st_size)
         file = self._kept.get(key)
         if file is None:
-            body = path.read_bytes()
-            small = gzip.compress(body, 9, mtime=0) if path.suffix in _COMPRESSED else b""
-            file = self._kept[key] = _File(
-                body,
-                small if 0 < len(small) < len(body) else None,
-                f'"{hashlib.sha256(body).hexdigest()[:20]}"',
-                _TYPES.get(path.suffix) or guess_type(path.name)[0] or "application/octet-stream",
-            )
+            file = self._kept[key] = file_of(path, path.read_bytes())
             for old in [each for each in self._kept if each[0] == key[0] and each != key]:
                 del self._kept[old]
         return file
+
+
+def file_of(path: Path, body: bytes) -> File:
+    """A body ready to be sent as what its path's ending says."""
+    small = gzip.compress(body, 9, mtime=0) if path.suffix in _COMPRESSED else b""
+    return File(
+        body,
+        small if 0 < len(small) < len(body) else None,
+        f'"{hashlib.sha256(body).hexdigest()[:20]}"',
+        _TYPES.get(path.suffix) or guess_type(path.name)[0] or "application/octet-stream",
+    )

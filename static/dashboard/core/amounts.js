@@ -1,8 +1,10 @@
-const whole = new Intl.NumberFormat('en');
-const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
+import { once } from './once.js';
+
+const whole = once(() => new Intl.NumberFormat('en'));
+const short = once(() => new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 }));
 
 /** @param {number} value */
-export const number = (value) => (Math.abs(value) < 10_000 ? whole.format(Math.round(value * 10) / 10) : short.format(value));
+export const number = (value) => (Math.abs(value) < 10_000 ? whole().format(Math.round(value * 10) / 10) : short().format(value));
 
 /** @param {number | null | undefined} bytes */
 export function size(bytes) {

@@ -1,23 +1,24 @@
 import { cleanup, effect, signal } from './reactive.js';
 import { h } from './dom.js';
+import { once } from './once.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+const relative = once(() => new Intl.RelativeTimeFormat('en', { numeric: 'auto', style: 'short' }));
+const full = once(() => new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' }));
+const day = once(() => new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' }));
+const clock = once(() => new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' }));
 
 /** @param {number} then @param {number} now ms */
 export function ago(then, now = Date.now()) {
   const past = Math.max(0, now - then);
   if (past < 5000) return 'just now';
-  if (past < MINUTE) return relative.format(-Math.floor(past / 1000), 'second');
-  if (past < HOUR) return relative.format(-Math.floor(past / MINUTE), 'minute');
-  if (past < DAY) return relative.format(-Math.floor(past / HOUR), 'hour');
-  if (past < 30 * DAY) return relative.format(-Math.floor(past / DAY), 'day');
-  return day.format(then);
+  if (past < MINUTE) return relative().format(-Math.floor(past / 1000), 'second');
+  if (past < HOUR) return relative().format(-Math.floor(past / MINUTE), 'minute');
+  if (past < DAY) return relative().format(-Math.floor(past / HOUR), 'hour');
+  if (past < 30 * DAY) return relative().format(-Math.floor(past / DAY), 'day');
+  return day().format(then);
 }
 
 /** How long what `ago` says stays true. @param {number} past ms */
@@ -46,7 +47,7 @@ function turn() {
   timer = setTimeout(turn, next);
 }
 
-/** `3 min. ago`, kept true while it is on the screen; the full time in its title. @param {() => string | number | null | undefined} read */
+/** `3 min. ago`, kept true while it is on the screen; the full time in its title when it is pointed at. @param {() => string | number | null | undefined} read */
 export function when(read) {
   const element = h('time');
   const at = signal(0);
@@ -63,9 +64,9 @@ export function when(read) {
     if (!time) return void (element.textContent = '–');
     element.textContent = ago(time);
     element.dateTime = new Date(time).toISOString();
-    element.title = full.format(time);
     if (shown.has(element)) turn();
   });
+  element.onpointerenter = () => (element.title = at.peek() ? fullTime(at.peek()) : '');
   ticks.set(element, tick);
   seen.observe(element);
   cleanup(() => {
@@ -75,11 +76,11 @@ export function when(read) {
   return element;
 }
 
-export const fullTime = (/** @type {string | number} */ time) => full.format(new Date(time));
-const longDay = new Intl.DateTimeFormat(undefined, { dateStyle: 'full' });
+export const fullTime = (/** @type {string | number} */ time) => full().format(new Date(time));
+const longDay = once(() => new Intl.DateTimeFormat(undefined, { dateStyle: 'full' }));
 /** The day, in the reader's own time zone: `Monday, 2 March 2026`. */
-export const dayOf = (/** @type {string | number} */ time) => longDay.format(new Date(time));
-export const clockTime = (/** @type {string | number} */ time) => clock.format(new Date(time));
+export const dayOf = (/** @type {string | number} */ time) => longDay().format(new Date(time));
+export const clockTime = (/** @type {string | number} */ time) => clock().format(new Date(time));
 
 /** A signal that counts seconds while it is watched and the page is seen. @param {() => boolean} isOn */
 export function seconds(isOn) {

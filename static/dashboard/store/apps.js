@@ -10,10 +10,13 @@ const KEPT = 'tricast:app';
 export const apps = signal(/** @type {App[] | undefined} */ (undefined));
 const asked = parameter('app');
 
-/** The app that is looked at: the page's address says which, else the one before, else the first. */
+/** What the page's address says, else the one before: it may not be there. */
+export const wantedApp = () => asked() || localStorage.getItem(KEPT);
+
+/** The app that is looked at: the one that is wanted, else the first. */
 export const app = computed(() => {
   const list = apps() ?? [];
-  const wanted = asked() || localStorage.getItem(KEPT);
+  const wanted = wantedApp();
   return list.find((each) => each.app === wanted) ?? (asked() ? undefined : list[0]);
 });
 

@@ -3,7 +3,10 @@ import { cleanup, computed, effect, signal } from '../core/reactive.js';
 
 /** @import {Read, Signal} from '../core/reactive.js' */
 
+/** Rows out of sight, above and below: there when one scrolls. */
 const AROUND = 10;
+/** They come once what is seen has been painted. */
+const FIRST_MS = 200;
 
 /**
  * A long list of which only what is seen is there. All rows are `height` pixels high.
@@ -12,7 +15,8 @@ const AROUND = 10;
  */
 export function virtual({ items, height, keyOf, render, props }) {
   const top = signal(0);
-  const room = signal(800);
+  const room = signal(innerHeight);
+  const around = signal(0);
   let isDue = false;
   const look = () => {
     isDue = false;
@@ -27,12 +31,16 @@ export function virtual({ items, height, keyOf, render, props }) {
   const scroller = h('div.virtual', { ...props, onscroll: soon }, inside);
   const sizes = new ResizeObserver(soon);
   sizes.observe(scroller);
-  cleanup(() => sizes.disconnect());
+  const later = setTimeout(() => around.set(AROUND), FIRST_MS);
+  cleanup(() => {
+    sizes.disconnect();
+    clearTimeout(later);
+  });
 
-  const first = computed(() => Math.max(0, Math.min(top(), items().length - Math.ceil(room() / height)) - AROUND));
+  const first = computed(() => Math.max(0, Math.min(top(), items().length - Math.ceil(room() / height)) - around()));
   const shown = computed(() => {
     const from = first();
-    return items().slice(from, from + Math.ceil(room() / height) + 2 * AROUND).map((item, at) => ({ item, at: from + at }));
+    return items().slice(from, from + Math.ceil(room() / height) + 2 * around()).map((item, at) => ({ item, at: from + at }));
   });
   each(inside, shown, ({ item }) => keyOf(item), (entry, key) => {
     const item = signal(entry.peek().item);

@@ -7,6 +7,7 @@ import { goToNew, proposals, removing, select, shownIf } from './controls.js';
 import { build, missing, newCondition, newRule, withRule, withRuleMoved } from './model/rules.js';
 import { attributesOf } from './model/uses.js';
 import { serve } from './serve.js';
+import { firstSplit } from './split.js';
 
 /** @import {FlagPage} from './editor.js' */
 /** @import {Read} from '../../core/reactive.js' */
@@ -63,12 +64,6 @@ function rules({ page, rule, name, variants, model }) {
     shownIf(() => !isEmpty(), () => h('div.rule.else', null,
       h('div.rule-head', null, h('strong', null, () => (model().rules.length ? 'Everybody else' : 'Everybody'))),
       serve(shared, computed(() => model().otherwise), (next) => edit((now) => ({ ...now, otherwise: next })), 'What everybody else gets'))));
-}
-
-/** Halves, of the first two variants. @param {Record<string, unknown>} variants @returns {any} */
-export function firstSplit(variants) {
-  const names = Object.keys(variants).slice(0, 2);
-  return { kind: 'split', split: { by: null, seeded: true, parts: names.map((each) => [each, names.length > 1 ? 50 : 100]) } };
 }
 
 /** Attributes that this app's rules know. @param {FlagPage} page */

@@ -1,38 +1,42 @@
 import { h, listen } from '../../core/dom.js';
 import { cleanup, computed, effect, signal, untracked } from '../../core/reactive.js';
-import { link, parameter, place, setParameters } from '../../core/router.js';
+import { parameter, setParameters } from '../../core/router.js';
 import { app, isProduction } from '../../store/apps.js';
 import { lacks, me } from '../../store/session.js';
 import { shortcut } from '../../ui/keys.js';
-import { empty, failure, loading, tabs } from '../../ui/parts.js';
+import { empty, loading, tabs } from '../../ui/parts.js';
 import { toast } from '../../ui/toast.js';
 import { environment } from '../flags/filters.js';
 import { openClaims } from './claims.js';
 import { draftName, openDraft } from './draft.js';
+import { details } from './details.js';
 import { openEvaluators } from './evaluators.js';
+import { covers, partOf } from './going.js';
 import { header, news } from './header.js';
-import { environmentOf, reaches } from './model/places.js';
+import { history } from './history.js';
+import { reaches } from './model/places.js';
 import { openSaving, savingBar } from './saving.js';
 import { askLeave } from './leaving.js';
+import { snippets } from './snippets.js';
 import { targeting } from './targeting.js';
+import { tryIt } from './try.js';
+import { usage } from './usage.js';
+import { variants } from './variants.js';
 
 /** @import {Flag, Flags} from '../../store/flags.js' */
 /** @import {Together} from '../../store/together.js' */
 /** @typedef {ReturnType<typeof openPage>} FlagPage */
 
-/** @typedef {(page: FlagPage) => any} Part */
-/** Parts are fetched when somebody is about to look at them. @type {[string, string, () => Promise<Part>][]} */
-const TABS = [
-  ['', 'Targeting', async () => targeting],
-  ['details', 'Details', async () => (await import('./details.js')).details],
-  ['variants', 'Variants', async () => (await import('./variants.js')).variants],
-  ['try', 'Try it', async () => (await import('./try.js')).tryIt],
-  ['history', 'History', async () => (await import('./history.js')).history],
-  ['usage', 'Usage', async () => (await import('./usage.js')).usage],
-  ['snippets', 'Code', async () => (await import('./snippets.js')).snippets],
+/** @type {[string, string, (page: FlagPage) => any][]} */
+const PARTS = [
+  ['', 'Targeting', targeting],
+  ['details', 'Details', details],
+  ['variants', 'Variants', variants],
+  ['try', 'Try it', tryIt],
+  ['history', 'History', history],
+  ['usage', 'Usage', usage],
+  ['snippets', 'Code', snippets],
 ];
-/** Those that are here. @type {Map<string, Part>} */
-const parts = new Map([['', targeting]]);
 
 /** @param {{flags: Flags, together: Together, key: string, close: () => void, onLeave: (leave: () => void) => void}} options */
 export function editor(options) {
@@ -99,63 +103,22 @@ function openPage({ flags, together, key, close, onLeave }) {
   return Object.assign(whole, { leave });
 }
 
-/** @param {string} path @param {string | undefined} field */
-export const covers = (path, field) => Boolean(field && path && (field === path || field.startsWith(`${path}/`)));
-
 const tab = parameter('tab');
-
-/** Where a place is edited. @param {string} path @returns {string} */
-function tabOf(path) {
-  if (path.startsWith('/variants') || /^\/environments\/[^/]+\/variants/.test(path)) return 'variants';
-  return path.startsWith('/environments') ? '' : 'details';
-}
-
-/** Shows a place of the form, and goes there. @param {string} path */
-export async function goTo(path) {
-  setParameters({ tab: tabOf(path), ...(environmentOf(path) && { env: environmentOf(path) }) });
-  await fetched(/** @type {any} */ (TABS.find(([name]) => name === tabOf(path)))).catch(() => {}); // (said in its place)
-  setTimeout(() => {
-    const found = [...document.querySelectorAll('.flag-drawer [data-place]')].filter((each) => covers(/** @type {any} */ (each).dataset.place, path)).at(-1);
-    found?.scrollIntoView({ block: 'center' });
-    /** @type {HTMLElement | null} */ (found?.querySelector('[data-choose], input, select, textarea, button'))?.focus({ preventScroll: true });
-  });
-}
-
-/** @param {(typeof TABS)[number]} tab @returns {Promise<Part>} */
-async function fetched([name, , load]) {
-  const made = parts.get(name) ?? (await load());
-  parts.set(name, made);
-  return made;
-}
-
-/** The part that is looked at. @param {FlagPage} page @param {() => string} name */
-function part(page, name) {
-  const here = signal(/** @type {{name: string, part?: Part, error?: unknown}} */ ({ name: '' }));
-  const look = (/** @type {string} */ wanted) => {
-    const known = parts.get(wanted);
-    if (known) return here.set({ name: wanted, part: known });
-    here.set({ name: wanted });
-    fetched(/** @type {any} */ (TABS.find(([each]) => each === wanted))).then((made) => here.peek().name === wanted && here.set({ name: wanted, part: made }), (error) => here.peek().name === wanted && here.set({ name: wanted, error }));
-  };
-  effect(() => look(name()));
-  return () => {
-    const { part: show, error, name: wanted } = here();
-    return error ? failure(error, () => look(wanted)) : show ? untracked(() => show(page)) : loading(6);
-  };
-}
 
 /** @param {FlagPage} page */
 function frame(page) {
   const { draft, claims } = page;
   shortcut('Flag', ['Ctrl ↵'], 'Save', () => {}); // (heard below: only to be listed)
-  const now = computed(() => (TABS.some(([name]) => name === tab()) ? tab() : ''));
-  const marks = computed(() => new Set([...draft.changes().keys(), ...draft.wrongs().map(([path]) => path)].map(tabOf)));
-  const clashes = computed(() => new Set([...draft.collisions().keys()].map(tabOf)));
-  const labels = /** @type {[string, any][]} */ (TABS.map(([name, label]) => [name, [label, () =>
+  const now = computed(() => (PARTS.some(([name]) => name === tab()) ? tab() : ''));
+  const marks = computed(() => new Set([...draft.changes().keys(), ...draft.wrongs().map(([path]) => path)].map(partOf)));
+  const clashes = computed(() => new Set([...draft.collisions().keys()].map(partOf)));
+  const labels = /** @type {[string, any][]} */ (PARTS.map(([name, label]) => [name, [label, () =>
     (clashes().has(name) ? h('span.dot.warn', { role: 'img', 'aria-label': 'has two values' }) : marks().has(name) && h('span.dot', { role: 'img', 'aria-label': 'has unsaved changes' }))]]));
-  const body = h('div.drawer-body', { role: 'tabpanel', 'aria-label': () => TABS.find(([name]) => name === now())?.[1] }, part(page, now));
+  const body = h('div.drawer-body', { role: 'tabpanel', 'aria-label': () => PARTS.find(([name]) => name === now())?.[1] }, () => {
+    const [, , show] = /** @type {any} */ (PARTS.find(([name]) => name === now()));
+    return untracked(() => show(page));
+  });
   const bar = tabs(labels, now, (name) => setParameters({ tab: name }), 'Parts of the flag');
-  for (const name of ['pointerover', 'focusin']) bar.addEventListener(name, () => TABS.forEach(fetched), { once: true });
   const element = h('div.drawer-content', null,
     header(page), news(page),
     bar, body, savingBar(page));
@@ -173,6 +136,3 @@ function frame(page) {
   });
   return element;
 }
-
-/** The address of this flag, to be given away. @param {FlagPage} page */
-export const address = (page) => new URL(link(['flags', page.key], { app: page.app, env: place().query.get('env'), tab: place().query.get('tab') }), location.href.split('#')[0]).href;

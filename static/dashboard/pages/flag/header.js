@@ -1,4 +1,5 @@
 import { each, h } from '../../core/dom.js';
+import { link, place } from '../../core/router.js';
 import { when } from '../../core/time.js';
 import { changesOf } from '../../store/flags.js';
 import { lacks } from '../../store/session.js';
@@ -10,7 +11,6 @@ import { avatar, copy, copyButton } from '../../ui/parts.js';
 import { failed, toast } from '../../ui/toast.js';
 import { shownIf } from './controls.js';
 import { copyTo } from './copying.js';
-import { address } from './editor.js';
 import { placeName } from './model/places.js';
 
 /** @import {FlagPage} from './editor.js' */
@@ -109,3 +109,6 @@ async function remove(page) {
     failed(error, `${key} was not deleted`);
   }
 }
+
+/** The address of this flag, to be given away. @param {FlagPage} page */
+const address = (page) => new URL(link(['flags', page.key], { app: page.app, env: place().query.get('env'), tab: place().query.get('tab') }), location.href.split('#')[0]).href;

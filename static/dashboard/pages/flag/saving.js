@@ -6,7 +6,7 @@ import { field } from '../../ui/field.js';
 import { icon } from '../../ui/icon.js';
 import { announce, failed, toast } from '../../ui/toast.js';
 import { changeView } from './changes.js';
-import { goTo } from './editor.js';
+import { goTo } from './going.js';
 import { tellChange } from './model/differences.js';
 import { patchOf, placeName, placesOf } from './model/places.js';
 

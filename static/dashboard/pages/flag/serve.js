@@ -1,8 +1,7 @@
 import { h } from '../../core/dom.js';
 import { computed, untracked } from '../../core/reactive.js';
 import { select } from './controls.js';
-import { firstSplit } from './builder.js';
-import { split } from './split.js';
+import { firstSplit, split } from './split.js';
 
 /** @import {Builder} from './builder.js' */
 /** @import {Serve} from './model/rules.js' */

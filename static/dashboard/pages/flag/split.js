@@ -10,6 +10,12 @@ import { digitsOf, evenShares, percent, reduced, sharesOf, withBorder, withShare
 
 const TONES = 8;
 
+/** Halves, of the first two variants. @param {Record<string, unknown>} variants @returns {any} */
+export function firstSplit(variants) {
+  const names = Object.keys(variants).slice(0, 2);
+  return { kind: 'split', split: { by: null, seeded: true, parts: names.map((each) => [each, names.length > 1 ? 50 : 100]) } };
+}
+
 /**
  * A percentage roll-out as one bar: its borders are dragged, or moved by arrow keys; shares can be typed. They always add
  * up to 100.

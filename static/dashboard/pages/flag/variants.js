@@ -3,7 +3,7 @@ import { computed, signal, untracked } from '../../core/reactive.js';
 import { icon } from '../../ui/icon.js';
 import { segments } from '../../ui/parts.js';
 import { goToNew, removing } from './controls.js';
-import { goTo } from './editor.js';
+import { goTo } from './going.js';
 import { pointer, segments as namesOf } from './model/json.js';
 import { renamed, usesOf } from './model/uses.js';
 import { place } from './place.js';
