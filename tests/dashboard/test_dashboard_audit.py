@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
+from tests.api.served import Served
 from tests.dashboard.desk import Desk
 from tests.dashboard.house import House
 from tests.dashboard.shop import a_flag, make_app
@@ -149,3 +150,14 @@ def test_a_viewer_sees_what_happened_to_flags_and_no_addresses(
     at.button("Details: Ben").click()
     expect(at.page.locator("tr.inner")).to_contain_text("ENABLED")
     expect(at.page.locator("tr.inner")).not_to_contain_text("127.0.0.1")
+
+
+def test_keys_and_apps_arrive_live_where_nobody_signs_in(desk: Callable[..., Desk], server: Served) -> None:
+    at = desk("/#/audit")
+    expect(at.page.locator(".link-state.live")).to_be_visible()
+    make_app(server, "born-live")
+    expect(rows(at).first).to_contain_text("born-live")
+    with server.http() as client:
+        made = {"name": "made-live", "scopes": [], "subscribe": ["a/**"], "publish": []}
+        assert client.post("/v1/keys", json=made).status_code == 201
+    expect(rows(at).first).to_contain_text("made-live")

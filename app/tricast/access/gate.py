@@ -129,7 +129,7 @@ class AccessGate:
         return _Seen(grant, None, 0)
 
 
-_OPEN = Grant(subject="anonymous", subscribe=("**",), publish=("**",), scopes=SCOPES)
+_OPEN = Grant(subject="anonymous", subscribe=("**", "tricast/**"), publish=("**",), scopes=SCOPES)
 
 
 class OpenGate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -11,7 +12,6 @@ import httpx2
 import orjson
 
 from tricast.cli.failure import REFUSED, UNREACHABLE, USAGE, Failure
-from tricast.settings import is_loopback
 
 CREDENTIALS = "give --key or TRICAST_KEY (or --token)"
 KEY_ONLY = "give --key or TRICAST_KEY"
@@ -47,7 +47,11 @@ class Connection:
     @property
     def through_proxy(self) -> bool:
         """Whether the environment's HTTP proxy may be asked: not for this machine itself."""
-        return not is_loopback(urlsplit(self.url).hostname or "")
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return not ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host != "localhost"
 
     def client(self) -> httpx2.Client:
         return httpx2.Client(headers=self.headers, timeout=_TIMEOUT_S, trust_env=self.through_proxy)

@@ -10,7 +10,6 @@ import typer
 from tricast.cli.connection import Connection
 from tricast.cli.failure import USAGE, Failure
 from tricast.cli.options import DEFAULT_URL, AsJson, Key, Url
-from tricast.settings import parse_duration
 
 Subscribe = Annotated[
     list[str] | None,
@@ -61,6 +60,8 @@ def token(
 
 def seconds_of(text: str) -> float:
     """What `--ttl` says. Raises Failure."""
+    from tricast.settings import parse_duration  # (slow to import, and needed by few)
+
     try:
         seconds = parse_duration(text)
     except ValueError:

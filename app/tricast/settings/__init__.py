@@ -8,7 +8,7 @@ where it came from, and what is allowed.
 from __future__ import annotations
 
 from tricast.settings.load import BadSetting, Source, load, load_with_sources
-from tricast.settings.model import Settings, is_loopback
+from tricast.settings.model import Settings
 from tricast.settings.table import format_value, settings_table
 from tricast.settings.values import about_size, format_size, parse_duration
 
@@ -19,7 +19,6 @@ __all__ = [
     "about_size",
     "format_size",
     "format_value",
-    "is_loopback",
     "load",
     "load_with_sources",
     "parse_duration",

@@ -3,7 +3,7 @@ import { cleanup, computed, effect, signal, untracked } from '../core/reactive.j
 import { app } from './apps.js';
 import { live } from './live.js';
 import { loadNames } from './names.js';
-import { can, session } from './session.js';
+import { can } from './session.js';
 
 /** @import {Entry} from './wording.js' */
 /** @import {Read} from '../core/reactive.js' */
@@ -105,8 +105,8 @@ export function openTrail(filters) {
     if (!client) return;
     live()?.resets();
     const { app: name, environments = [] } = app() ?? {};
-    // An admin hears of every entry; others (and `--dev`, which grants no more) of what happens to flags.
-    const topics = can('admin') && session()?.signed_in ? ['tricast/audit', 'tricast/audit/*'] : environments.map((each) => `${name}/flags/${each}`);
+    // An admin hears of every entry; others of what happens to flags.
+    const topics = can('admin') ? ['tricast/audit', 'tricast/audit/*'] : environments.map((each) => `${name}/flags/${each}`);
     if (!topics.length) return;
     let isOver = false;
     let isDue = false;
