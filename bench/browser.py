@@ -1,13 +1,11 @@
 """Chromium, with tabs that count what they receive and hold."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from bench.cores import Cores
 from bench.errors import LoadFailed
 
 _IN_PAGE = Path(__file__).resolve().parent / "clients" / "dashboard_page.js"
@@ -60,8 +58,8 @@ class Tab:
 
 
 @contextmanager
-def chromium(cores: Cores) -> Iterator[Callable[[], Tab]]:
-    """A function that opens a tab; Chromium runs on all cores but the server's. Raises LoadFailed."""
+def chromium() -> Iterator[Callable[[], Tab]]:
+    """A function that opens a tab; Chromium may use all cores, as it does at home. Raises LoadFailed."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -69,15 +67,10 @@ def chromium(cores: Cores) -> Iterator[Callable[[], Tab]]:
     path = shutil.which("chromium")
     if path is None:
         raise LoadFailed("Chromium is not installed: apt-get install chromium")
-    usable = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, usable - {cores.server} or usable)
+    playwright = sync_playwright().start()
     try:
-        playwright = sync_playwright().start()
-        try:
-            browser = playwright.chromium.launch(executable_path=path, args=list(_OPTIONS))
-            yield lambda: Tab(browser)
-            browser.close()
-        finally:
-            playwright.stop()
+        browser = playwright.chromium.launch(executable_path=path, args=list(_OPTIONS))
+        yield lambda: Tab(browser)
+        browser.close()
     finally:
-        os.sched_setaffinity(0, usable)
+        playwright.stop()

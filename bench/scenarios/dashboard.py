@@ -40,7 +40,7 @@ def run(bench: Bench) -> list[Figure]:
     if shutil.which("chromium") is None:
         bench.say("[yellow]Chromium is not installed: the dashboard is not measured.[/]")
         return []
-    with bench.servers("tricast") as servers, chromium(bench.cores) as opened:
+    with bench.servers("tricast") as servers, chromium() as opened:
         server = servers["tricast"]
         _fill(server, "few", FEW)
         _fill(server, "many", MANY)

@@ -7,28 +7,44 @@ import { loadApps, wantedApp } from './store/apps.js';
 import { askAhead } from './store/flags.js';
 import { connectAs, disconnect } from './store/live.js';
 import { isIn, loadSession, me } from './store/session.js';
+import { keepFocus } from './ui/focus.js';
 import { failure } from './ui/parts.js';
 import { showTheme } from './ui/theme.js';
 import { failed, placed } from './ui/toast.js';
 
 showTheme();
+keepFocus();
 const root = h('div', { id: 'root' });
 document.body.replaceChildren(root, ...placed());
+
+/** How long an empty frame is not shown: what belongs into it is mostly there by then. */
+const PATIENCE_MS = 150;
+
+/** Asks for what every page begins with. */
+async function load() {
+  const name = wantedApp();
+  const list = name && ['flags', undefined].includes(place().path[0]) && askAhead(name);
+  await loadApps().catch((error) => failed(error, 'The apps could not be loaded'));
+  await list;
+}
 
 /** Shows the door, or the page behind it. */
 function begin() {
   let end = () => {};
+  let turn = 0;
   const login = computed(() => (isIn() ? me().login : undefined));
   effect(() => {
     const who = login();
     if (who === undefined) place(); // (the door has several faces)
-    untracked(() => {
+    untracked(async () => {
+      const mine = ++turn;
       end();
+      end = () => {};
       if (who === undefined) disconnect();
       else {
         connectAs(who);
-        if (wantedApp() && ['flags', undefined].includes(place().path[0])) askAhead(/** @type {string} */ (wantedApp()));
-        loadApps().catch((error) => failed(error, 'The apps could not be loaded'));
+        await Promise.race([load(), new Promise((done) => setTimeout(done, PATIENCE_MS))]);
+        if (mine !== turn) return;
       }
       const [view, over] = scope(() => (who === undefined ? door() : shell()));
       end = over;

@@ -41,10 +41,10 @@ const listOf = (/** @type {string} */ name) => get('/v1/flags', { app: name, arc
 /** A list on its way before anybody has shown that they need it. @type {{name: string, answer: Promise<any>} | undefined} */
 let ahead;
 
-/** Asks for the list of an app that will likely be looked at, together with what else the page begins with. @param {string} name */
+/** Asks for the list of an app that will likely be looked at, together with what else the page begins with. @param {string} name @returns {Promise<void>} when it is there, or isn't */
 export function askAhead(name) {
   ahead = { name, answer: listOf(name) };
-  ahead.answer.catch(() => {}); // (asked for again by who needs it)
+  return ahead.answer.then(() => {}, () => {}); // (asked for again by who needs it)
 }
 
 /** @param {string} name */
