@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import re
 import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,13 +13,12 @@ from typing import Any
 
 from httpx2 import Client
 from tests.api.served import Served
+from tests.dashboard.clocked import clocked, set_behind
 from tests.dashboard.scene import APP, EDITS, ENVIRONMENTS, FLAGS, PEOPLE, SERVICES, SWITCHES
 from websockets.exceptions import ConnectionClosed
 
 NOW = 1_793_629_800  # 2 November 2026, 14:30 UTC, a Monday
 _PASSWORD = "a long one for the stage"
-_ROOT = Path(__file__).parents[2]
-_TOLD = re.compile(r"on (http://\S+:\d+)|(tck_\S+)|(http\S+/#/setup/\S+)")
 _STEPS = 360
 _FIRST_MINUTES = 60 * 24 * 20
 _PORT = 8080
@@ -41,9 +35,7 @@ class Stage:
 
     def at(self, minutes: float) -> None:
         """Sets the server's clock so many minutes before the picture."""
-        new = self.behind.with_suffix(".new")
-        new.write_text(repr(time.time() - (NOW - minutes * 60)))
-        new.replace(self.behind)
+        set_behind(self.behind, time.time() - (NOW - minutes * 60))
 
     def http(self, login: str) -> Client:
         cookie = {"origin": self.server.url, "cookie": f"tricast_session={self.cookies[login]}"}
@@ -89,59 +81,19 @@ class Stage:
 
 @contextmanager
 def staged() -> Iterator[Stage]:
-    with tempfile.TemporaryDirectory() as home, tempfile.TemporaryFile("w+") as stderr:
-        behind = Path(home) / "behind"
-        behind.write_text(repr(time.time() - (NOW - _FIRST_MINUTES * 60)))  # (times of a log never go back)
-        process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.dashboard.stage",
-                str(behind),
-                "serve",
-                "--port",
-                "0",
-                "--log",
-                "memory:",
-            ],
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            cwd=home,
-            env={**os.environ, "PYTHONPATH": f"{_ROOT / 'app'}{os.pathsep}{_ROOT}"},
-        )
-        stage = Stage(Served("", None, process, stderr), behind)
-        try:
-            _read(stage.server)
-            _people(stage)
-            _flags(stage)
-            stage.at(0)
-            yield stage
-        finally:
-            process.terminate()
-            process.wait(10)
-            assert process.stdout is not None
-            process.stdout.close()
+    behind_s = time.time() - (NOW - _FIRST_MINUTES * 60)
+    with clocked(behind_s, "--port", str(_free_port())) as (server, behind):
+        stage = Stage(server, behind)
+        _people(stage)
+        _flags(stage)
+        stage.at(0)
+        yield stage
 
 
 def _free_port() -> int:
     """The usual one, as it is on the pictures; where that is taken, any."""
     with socket.socket() as probe:
         return _PORT if probe.connect_ex(("127.0.0.1", _PORT)) else 0
-
-
-def _read(server: Served) -> None:
-    assert server.process.stdout is not None
-    for line in server.process.stdout:
-        if found := _TOLD.search(line):
-            server.url, server.key, server.setup = (
-                found[1] or server.url,
-                found[2] or server.key,
-                found[3] or server.setup,
-            )
-        if server.url and server.key and server.setup:
-            return
-    raise AssertionError(f"the server did not start: {server.log}")
 
 
 def _people(stage: Stage) -> None:
