@@ -285,6 +285,7 @@ def _service() -> Schema:
             {"application/json": {"schema": ref("Index")}, "text/html": {"schema": {"type": "string"}}},
         ),
         "/static/{path}": _static("The pages' files"),
+        "/joined/{path}": _static("The pages' modules and style sheets, each with all that it imports"),
         "/client/{path}": _static("The JavaScript client's modules"),
         "/healthz": get("Does the process answer?", {"application/json": {"schema": ref("Healthy")}}),
         "/readyz": get(
