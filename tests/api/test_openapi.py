@@ -58,14 +58,15 @@ def test_the_service_answers_as_documented(served: Served, openapi: Document, pa
         openapi.check_answer("get", path, answer)
 
 
-def test_the_pages_files_are_served_or_not_found(served: Served, openapi: Document) -> None:
+@pytest.mark.parametrize("folder", ["static", "joined"])
+def test_the_pages_files_are_served_or_not_found(served: Served, openapi: Document, folder: str) -> None:
     with served.http() as client:
         for path in ("index.html", "none", "../pyproject.toml", "%2e%2e/pyproject.toml", "a%00b", "x" * 5000):
-            answer = client.get(f"/static/{path}")
+            answer = client.get(f"/{folder}/{path}")
             assert answer.status_code == (200 if path == "index.html" else 404), path
             if path != "../pyproject.toml":  # (which the client makes another path of)
-                openapi.check_answer("get", "/static/{path}", answer)
-        assert client.post("/static/index.html").status_code == 405
+                openapi.check_answer("get", f"/{folder}/{{path}}", answer)
+        assert client.post(f"/{folder}/index.html").status_code == 405
         module = client.get("/client/index.js")
         assert module.status_code == 200
         assert module.headers["content-type"].startswith("text/javascript")
