@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+# Hundreds of processes are started by the tests: what they import is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 
 PORT ?= 8080
 ARGS ?=

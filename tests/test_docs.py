@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -46,7 +46,7 @@ def free_port() -> int:
 @contextmanager
 def running(command: list[str], port: int, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     with (folder / "server.log").open("ab") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
     try:
         deadline = time.monotonic() + PATIENCE_S
         while not answers(port):
@@ -55,7 +55,8 @@ def running(command: list[str], port: int, folder: Path) -> Iterator[subprocess.
             time.sleep(0.05)
         yield server
     finally:
-        server.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)  # (granian has workers, which outlive it)
         server.wait(PATIENCE_S)
 
 

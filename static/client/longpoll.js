@@ -5,7 +5,7 @@ import { control, eventsUrl, parse } from './wire.js';
 /** @import {Ask, Open, PollAnswer, Setup, Sink} from './shapes.js' */
 
 const TIMEOUT_S = 25;
-// An answer is late 10 s after its time: 2.5 beats.
+// An answer is late 10 s after its time: 2.5 beats. (Each connection has a copy: by it they are told apart.)
 const HELLO = { heartbeat_s: (TIMEOUT_S + 10) / 2.5, expires_in_s: null };
 
 /**
@@ -22,12 +22,12 @@ export async function poll(setup, ask, sink, timeout, signal) {
   const url = eventsUrl(setup, ask, { transport: 'poll', timeout, client });
   const answer = await request(setup, url, ask.token, { headers, signal });
   const isLatest = ask.cursor === 'latest'; // (where that is, the body says)
-  if (!isLatest) sink.message(control('hello', HELLO));
+  if (!isLatest) sink.message(control('hello', { ...HELLO }));
   let text = '';
   for await (const piece of pieces(answer, sink)) text += piece;
   /** @type {PollAnswer} */
   const { cursor, events, reset, presence } = parse(text);
-  if (isLatest) sink.message(control('hello', HELLO));
+  if (isLatest) sink.message(control('hello', { ...HELLO }));
   const isAhead = cursor !== ask.cursor;
   if (reset) sink.message(control('reset', reset));
   events.forEach(sink.message);

@@ -323,7 +323,8 @@ def masked(
         head = bytes((first, 0x80 | 126)) + size.to_bytes(2, "big")
     else:
         head = bytes((first, 0x80 | 127)) + size.to_bytes(8, "big")
-    return head + mask + bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
+    padded = (mask * (size // 4 + 1))[:size]
+    return head + mask + (int.from_bytes(payload) ^ int.from_bytes(padded)).to_bytes(size)
 
 
 def headers_of(pairs: Iterable[tuple[str, str]]) -> bytes:

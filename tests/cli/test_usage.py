@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from commandline import Command, Server
+from commandline import Command, Server, environment
+from typer.main import get_group
 
 from tricast.cli import app
 from tricast.cli.show import plain
@@ -42,12 +45,23 @@ def test_version_and_help(here: Command) -> None:
         assert "Exit codes" in here.ok(*words)
 
 
-def test_every_command_has_help(here: Command) -> None:
-    names = [command.callback.__name__ for command in app.registered_commands if command.callback]
-    assert set(names) == {"serve", "publish", "tail", "token", "audit", "check", "backup"}
-    for command in app.registered_commands:
-        assert command.callback is not None
-        assert command.callback.__doc__, command
+def test_every_command_has_help() -> None:
+    group = get_group(app)
+    assert list(group.commands) == [
+        *("serve", "publish", "tail", "token", "audit", "check", "backup"),
+        *("key", "person", "flags", "schema", "connections"),
+    ]
+    for name, command in group.commands.items():
+        assert command.name == name
+        assert command.help, name
+
+
+def test_no_command_imports_what_only_others_need() -> None:
+    told = "import sys; from tricast.cli import publish; print(*sys.modules)"
+    said = subprocess.run(
+        [sys.executable, "-c", told], capture_output=True, text=True, check=True, env=environment()
+    )
+    assert not {"pydantic", "websockets", "sqlite3", "starlette"} & set(said.stdout.split())
 
 
 def test_the_server_can_not_start_twice_on_one_port(tmp_path: Path, dev_server: Server) -> None:

@@ -151,6 +151,25 @@ test('who polls is a client with an id, and says it again before it expires', as
   assert.deepEqual(posts().at(-1).body.client, id);
 });
 
+test('who polls says it again to a server that was away meanwhile', async () => {
+  const { client, net, clock } = given({ transports: ['poll'], topics: 'shop/room' });
+  const page = { cursor: 'e-1', events: [], reset: null, presence: { topics: {} } };
+  const posts = () => net.asked.filter(({ method }) => method === 'POST');
+  const room = client.presence('shop/room');
+  await settled();
+  net.last.answer(200, page);
+  await settled();
+  room.set({ a: 1 }).catch(() => {});
+  await settled();
+  posts()[0].answer(200, { topic: 'shop/room', member: ann, expires_in_s: 60 });
+  await settled();
+  net.open.at(-1).fail();
+  await clock.pass(1000);
+  net.open.at(-1).answer(200, page);
+  await settled();
+  assert.deepEqual(posts().map(({ body }) => body.state), [{ a: 1 }, { a: 1 }]);
+});
+
 test('closing the client leaves', async () => {
   const { web, room, client } = await inRoom();
   room.set().catch(() => {});
