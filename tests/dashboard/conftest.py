@@ -9,15 +9,9 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from tests.api.served import Served, serve
 from tests.clients.present import command
+from tests.dashboard.browser import OPTIONS
 from tests.dashboard.desk import Desk, desks
 from tests.dashboard.house import House, a_house
-
-# As root there is no sandbox; and nothing here may ask for anything on the internet.
-_OPTIONS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-)
-
 
 HERE = Path(__file__).parent
 
@@ -26,14 +20,14 @@ HERE = Path(__file__).parent
 def chromium() -> Iterator[Browser]:
     path = command("chromium", "chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_OPTIONS))
+        browser = playwright.chromium.launch(executable_path=path, args=list(OPTIONS))
         yield browser
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server() -> Iterator[Served]:
-    """Open to this machine: nobody signs in."""
+    """Open to this machine: nobody signs in. (Each test has an app of its own there.)"""
     with serve("--set", "heartbeat_s=1") as served:
         yield served
 
@@ -59,7 +53,7 @@ def house() -> Iterator[House]:
 def sit(chromium: Browser, house: House) -> Iterator[Callable[..., Desk]]:
     """`sit("ann", path)`: Ann's browser, signed in. At the end no page may have reported an error."""
     with desks(chromium, house.server) as opened:
-        yield lambda login, path, **options: opened(path, storage_state=house.kept(login), **options)
+        yield lambda login, path: opened(path, house.cookie(login))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -26,12 +26,9 @@ class House:
         cookie = {"origin": self.server.url, "cookie": f"tricast_session={self.cookies[login]}"}
         return self.server.http(headers=cookie)
 
-    def kept(self, login: str) -> Any:
+    def cookie(self, login: str) -> Any:
         """What this person's browser keeps."""
-        host, _ = self.server.address
-        cookie = {"name": "tricast_session", "value": self.cookies[login], "domain": host, "path": "/"}
-        more = {"expires": -1, "httpOnly": True, "secure": False, "sameSite": "Lax"}
-        return {"cookies": [cookie | more], "origins": []}
+        return {"name": "tricast_session", "value": self.cookies[login], "url": self.server.url}
 
     def joined(self, login: str, role: str = "editor") -> str:
         """Somebody of this test's own, so that nobody else is signed out."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from tests.api.served import Served
 from tests.dashboard.desk import Desk
@@ -24,9 +23,6 @@ def join(server: Served, login: str, role: str) -> str:
         return str(client.cookies["tricast_session"])
 
 
-def at_desk(open_one: Callable[..., Desk], server: Served, cookie: str, path: str, **options: Any) -> Desk:
+def at_desk(open_one: Callable[..., Desk], server: Served, cookie: str, path: str) -> Desk:
     """The desk of whoever has this cookie."""
-    kept = {"name": "tricast_session", "value": cookie, "url": server.url}
-    desk = open_one("/client/index.js", **options)
-    desk.page.context.add_cookies([kept])  # type: ignore[list-item]
-    return desk.go(path)
+    return open_one(path, {"name": "tricast_session", "value": cookie, "url": server.url})

@@ -116,20 +116,6 @@ def test_filters_are_in_the_address(sit: Callable[..., Desk], house: House, shop
     expect(items(at).filter(has_text="Ben joined")).to_be_visible()
 
 
-def test_names_and_reasons_are_text_whatever_is_in_them(
-    sit: Callable[..., Desk], house: House, shop: str
-) -> None:
-    for key in ("<img src=x onerror=alert(1)>", "مفتاح-الخصم", "x" * 200, "🚀-launch-🎉"):
-        a_flag(house.server, shop, key)
-        switched(house, "ben", shop, key, reason=f"<script>alert(1)</script> سبب {'long ' * 60}")
-    for width in (1280, 360):
-        at = sit("vic", f"/#/activity?app={shop}", viewport={"width": width, "height": 800})
-        expect(items(at).filter(has_text="<img src=x").first).to_be_visible()
-        at.button("Details of what Ben did").first.click()
-        assert at.page.evaluate("document.querySelectorAll('img, script:not([src])').length") == 0
-        assert at.page.evaluate("document.getElementById('page').scrollWidth <= innerWidth")
-
-
 def test_an_app_where_nothing_has_happened_says_so(sit: Callable[..., Desk], house: House) -> None:
     with house.server.http() as http:
         assert http.put("/v1/apps/quiet", json={"environments": ["development"]}).status_code == 201

@@ -153,7 +153,7 @@ def test_a_viewer_sees_what_happened_to_flags_and_no_addresses(
 
 
 def test_keys_and_apps_arrive_live_where_nobody_signs_in(desk: Callable[..., Desk], server: Served) -> None:
-    at = desk("/#/audit")
+    at = desk("/#/audit?all=1")
     expect(at.page.locator(".link-state.live")).to_be_visible()
     make_app(server, "born-live")
     expect(rows(at).first).to_contain_text("born-live")

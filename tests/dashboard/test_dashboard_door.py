@@ -13,6 +13,34 @@ from tests.dashboard.house import House
 from tests.dashboard.shop import a_flag, make_app
 from tests.dashboard.team import PASSWORD, join
 
+ON = {"environment": "production", "state": "ENABLED"}
+# Method, path, body: what a viewer may not do, and what nobody but an admin may.
+FOR_EDITORS = [
+    ("POST", "v1/flags?app=looking", {"key": "mine", "type": "boolean"}),
+    ("PATCH", "v1/flags/seen?app=looking", {"name": "mine"}),
+    ("DELETE", "v1/flags/seen?app=looking", None),
+    ("POST", "v1/flags/seen/toggle?app=looking", ON),
+    ("POST", "v1/flags/seen/archive?app=looking", {}),
+    ("POST", "v1/flags/seen/copy?app=looking", {"from": "development", "to": "production"}),
+    ("POST", "v1/flags/import?app=looking&environment=production", {"flags": {}}),
+    ("PUT", "v1/apps/looking", {"name": "mine", "environments": ["development", "production"]}),
+    ("POST", "v1/events", {"topic": "looking/x", "data": 1}),
+]
+FOR_ADMINS = [
+    ("GET", "v1/keys", None),
+    ("POST", "v1/keys", {"name": "mine", "scopes": ["admin"]}),
+    ("POST", "v1/tokens", {"subject": "mine", "subscribe": ["**"]}),
+    ("POST", "v1/invites", {"role": "admin"}),
+    ("PATCH", "v1/people/ann", {"role": "viewer"}),
+    ("PATCH", "v1/people/vic", {"role": "admin"}),
+    ("DELETE", "v1/people/ann", None),
+    ("GET", "v1/connections", None),
+    ("GET", "v1/stats", None),
+    ("PUT", "v1/apps/looking/schemas/x", {}),
+    ("GET", "v1/settings", None),
+    ("GET", "v1/backup", None),
+]
+
 
 @pytest.fixture(scope="module")
 def fresh() -> Iterator[Served]:
@@ -199,13 +227,19 @@ def test_a_viewer_is_told_what_a_viewer_cant_do(sit: Callable[..., Desk], house:
     expect(at.page.get_by_text("your role can’t see it")).to_be_visible()
     at.go("/#/events")
     expect(at.button("Publish", exact=True)).to_be_disabled()
-    # And whatever the page does, the server refuses.
-    status = at.page.evaluate(
-        """fetch('v1/flags/seen/toggle?app=looking', {method: 'POST',
-           headers: {'content-type': 'application/json', 'if-match': '*'},
-           body: '{"environment": "production", "state": "ENABLED"}'}).then((answer) => answer.status)"""
-    )
-    assert status == 403
+    # And whatever is typed into the page's console, the server refuses.
+    for who, refused in ((at, FOR_EDITORS + FOR_ADMINS), (sit("ben", "/#/flags?app=looking"), FOR_ADMINS)):
+        answers = who.page.evaluate(
+            """(all) => Promise.all(all.map(async ([method, path, body]) => {
+              const headers = {'content-type': 'application/json', 'if-match': '*'};
+              const answer = await fetch(path, {method, headers, body: body && JSON.stringify(body)});
+              return [method, path, answer.status];
+            }))""",
+            refused,
+        )
+        assert answers == [[method, path, 403] for method, path, _ in refused]
+    with house.server.http() as root:
+        assert root.get("/v1/flags/seen?app=looking").json()["version"] == 1
 
 
 def test_a_change_of_role_holds_at_once_and_the_refusal_is_shown(

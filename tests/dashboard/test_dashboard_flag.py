@@ -22,28 +22,6 @@ def shop(server: Served, request: pytest.FixtureRequest) -> str:
     return app
 
 
-def test_a_rule_is_built_by_keyboard_and_written_as_json(
-    desk: Callable[..., Desk], server: Served, shop: str
-) -> None:
-    a_flag(server, shop, "f", default="off")
-    at = opened(desk, shop, "f")
-    at.button("Add a rule").press("Enter")
-    expect(at.page.get_by_label("Rule 1, condition 1: attribute")).to_be_focused()
-    expect(at.page.locator(".blocked")).to_contain_text("Name the attribute")
-    at.page.keyboard.type("plan")
-    at.press("Tab")
-    expect(at.page.get_by_label("Rule 1, condition 1: operator")).to_be_focused()
-    at.page.get_by_label("Rule 1, condition 1: operator").select_option("in")
-    values = at.page.get_by_label("Rule 1, condition 1: values")
-    values.press_sequentially("pro,team")
-    values.press("Enter")
-    at.page.get_by_label("What rule 1 gives").select_option("=on")
-    wanted = {"if": [{"in": [{"var": "plan"}, ["pro", "team"]]}, "on"]}
-    assert json.loads(logic(at).input_value()) == wanted
-    save(at)
-    assert rule_of(server, shop, "f") == wanted
-
-
 def test_the_builder_follows_the_json_and_keeps_out_of_what_it_can_not_say(
     desk: Callable[..., Desk], server: Served, shop: str
 ) -> None:

@@ -85,14 +85,6 @@ def test_people_are_given_roles_and_removed(sit: Callable[..., Desk], house: Hou
     expect(row(at, "pat")).to_have_count(0)
 
 
-def test_the_last_admin_stays_and_is_told_why(chromium: Browser) -> None:
-    with serve(dev=False) as server, desks(chromium, server) as opened:
-        at = at_desk(opened, server, join(server, "ann", "admin"), "/#/settings/people")
-        at.page.get_by_role("combobox", name="Role of ann").select_option("Viewer")
-        expect(at.page.get_by_role("region", name="Messages")).to_contain_text("admin")
-        expect(at.page.get_by_role("combobox", name="Role of ann")).to_have_value("admin")
-
-
 def test_an_invitation_is_taken_back(sit: Callable[..., Desk], house: House) -> None:
     at = sit("ann", "/#/settings/people")
     at.button("Invite").click()
@@ -145,7 +137,7 @@ def test_the_servers_settings_are_shown_and_searched(sit: Callable[..., Desk]) -
     expect(row(at, "retention_age_s")).to_have_count(0)
 
 
-def test_a_backup_is_downloaded_or_refused_with_the_reason(
+def test_a_backup_is_downloaded_or_refused_and_the_last_admin_stays(
     sit: Callable[..., Desk], chromium: Browser, tmp_path: Path
 ) -> None:
     at = sit("ann", "/#/settings/server")
@@ -159,6 +151,11 @@ def test_a_backup_is_downloaded_or_refused_with_the_reason(
             there.button("Download a backup").click()
         download.value.save_as(tmp_path / "copy.db")
         expect(there.said("The backup is downloaded.")).to_be_visible()
+        # The last admin stays, and is told why.
+        there.go("/#/settings/people")
+        there.page.get_by_role("combobox", name="Role of ann").select_option("Viewer")
+        expect(there.page.get_by_role("region", name="Messages")).to_contain_text("admin")
+        expect(there.page.get_by_role("combobox", name="Role of ann")).to_have_value("admin")
     with sqlite3.connect(tmp_path / "copy.db") as copy:
         assert copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert copy.execute("SELECT count(*) FROM events").fetchone()[0] > 0

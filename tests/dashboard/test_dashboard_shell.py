@@ -7,10 +7,9 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, expect
-from tests.api.served import Served, serve
+from tests.api.served import Served
 from tests.clients.faultproxy import FaultProxy, proxying
 from tests.dashboard.desk import Desk, desks
 from tests.dashboard.house import House
@@ -63,35 +62,15 @@ def test_where_websockets_are_blocked_it_is_live_over_sse(desk: Callable[..., De
         expect(state(at)).to_have_text(re.compile(r"live · SSE"))
         toggle(server, "blocked", "one", on=True)
         expect(at.switch("one", "production")).to_have_attribute("aria-checked", "true")
+        at.switch("one", "development").click()
+        expect(at.switch("one", "development")).to_have_attribute("aria-checked", "true")
+        other = desk("/#/flags/one?app=blocked")  # (who has WebSockets and who hasn’t see the same)
+        expect(other.page.locator(".link-state.live")).to_be_visible()
+        toggle(server, "blocked", "one", on=False)
+        for each in (at, other):
+            expect(each.row("one").get_by_role("switch").last).to_have_attribute("aria-checked", "false")
         without_network_errors(at)
         at.page.goto("about:blank")
-
-
-def test_a_server_that_goes_away_is_said_and_what_comes_back_is_live(
-    chromium: Browser, tmp_path: Path
-) -> None:
-    log = ("--log", f"sqlite:///{tmp_path}/kept.db", "--set", "heartbeat_s=1")
-    with serve(*log) as first, desks(chromium, first) as opened:
-        make_app(first, "kept")
-        a_flag(first, "kept", "one")
-        at = opened("/#/flags?app=kept")
-        expect(state(at)).to_have_text(re.compile("^live"))
-        expect(at.switch("one", "production")).to_be_visible()
-        port = first.address[1]
-        first.process.kill()
-        expect(at.page.get_by_text("The connection was lost: showing what was true")).to_be_visible()
-        expect(at.page.get_by_role("status").filter(has_text="The connection was lost.")).to_be_attached()
-        expect(state(at)).to_have_text(re.compile(r"^reconnecting"))
-        expect(at.switch("one", "production")).to_be_visible()
-        at.page.evaluate("window.isSamePage = true")
-        with serve(*log, "--port", str(port)) as second:
-            toggle(second, "kept", "one", on=True)
-            expect(state(at)).to_have_text(re.compile("^live"), timeout=15_000)
-            expect(at.page.locator(".banner")).to_have_count(0)
-            expect(at.switch("one", "production")).to_have_attribute("aria-checked", "true")
-            assert at.page.evaluate("window.isSamePage")
-            without_network_errors(at)
-            at.page.goto("about:blank")
 
 
 def test_who_is_offline_is_told_how_old_the_picture_is(desk: Callable[..., Desk], server: Served) -> None:
@@ -148,9 +127,7 @@ def test_the_first_load_is_small(chromium: Browser, house: House) -> None:
     for number in range(10):
         a_flag(house.server, "small", f"flag-{number}")
     with desks(chromium, house.server) as opened:
-        at = opened("/static/icon.svg")
-        cookie = {"name": "tricast_session", "value": house.cookies["ann"], "url": house.server.url}
-        at.page.context.add_cookies([cookie])  # type: ignore[list-item]
+        at = opened("/static/icon.svg", house.cookie("ann"))
         devtools = at.page.context.new_cdp_session(at.page)
         devtools.send("Network.enable")
         devtools.send("Network.setCacheDisabled", {"cacheDisabled": True})

@@ -2,49 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import re
 import socket
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
-from tests.api.served import Served, serve
+from tests.api.served import serve
 from tests.dashboard.desk import TIMEOUT_MS, Desk, desks
-from tests.dashboard.shop import a_flag, make_app
-from tests.dashboard.team import at_desk, join
+from tests.dashboard.house import House
+from tests.dashboard.shop import a_flag, make_app, toggle
 
 DETAILS = "/#/flags/f?app={app}&env=development&tab=details"
 
 
-@pytest.fixture(scope="module")
-def hub() -> Iterator[Served]:
-    """A server that people sign in to."""
-    with serve("--set", "heartbeat_s=1", dev=False) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def cookies(hub: Served) -> dict[str, str]:
-    return {
-        login: join(hub, login, role)
-        for login, role in (("ann", "admin"), ("ben", "editor"), ("vic", "viewer"))
-    }
-
-
-@pytest.fixture
-def sit(chromium: Browser, hub: Served, cookies: dict[str, str]) -> Iterator[Callable[..., Desk]]:
-    """`sit("ann", path)`: Ann's desk."""
-    with desks(chromium, hub) as opened:
-        yield lambda login, path: at_desk(opened, hub, cookies[login], path)
-
-
 @pytest.fixture(autouse=True)
-def shop(hub: Served, request: pytest.FixtureRequest) -> str:
+def shop(house: House, request: pytest.FixtureRequest) -> str:
     """An app of this test's own, with one flag."""
     app = request.node.name.replace("_", "-")[:60].strip("-")
-    make_app(hub, app)
-    a_flag(hub, app, "f", default="off")
+    make_app(house.server, app)
+    a_flag(house.server, app, "f", default="off")
     return app
 
 
@@ -148,20 +131,22 @@ def test_a_single_field_can_be_taken_over(sit: Callable[..., Desk], shop: str) -
     value(ben, "Description").not_to_have_attribute("readonly", "")
 
 
-def test_a_third_person_in_a_shell_appears_in_both(sit: Callable[..., Desk], hub: Served, shop: str) -> None:
+def test_a_third_person_in_a_shell_appears_in_both(sit: Callable[..., Desk], house: House, shop: str) -> None:
     ann, ben = (sit(login, f"/#/flags/f?app={shop}&env=development") for login in ("ann", "ben"))
     is_live(ann)
     is_live(ben)
-    with hub.http() as http:
-        body = {"environment": "development", "state": "ENABLED", "reason": "on call"}
-        headers = {"if-match": "*", **hub.headers}
-        assert (
-            http.post("/v1/flags/f/toggle", params={"app": shop}, json=body, headers=headers).status_code
-            == 200
-        )
+    command = (sys.executable, "-m", "tricast", "flags", "toggle", "f", "--reason", "on call")
+    where = {"TRICAST_APP": shop, "TRICAST_ENVIRONMENT": "development"}
+    server = {"TRICAST_URL": house.server.url, "TRICAST_KEY": str(house.server.key)}
+    done = subprocess.run(
+        command, env=os.environ | where | server, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 0, done.stderr
     for at in (ann, ben):
         expect(at.page.get_by_text("On in development")).to_be_visible()
         expect(at.page.locator(".news")).to_contain_text("on call")
+        for switch in (at.row("f").get_by_role("switch").first, at.switch("f", "development").last):
+            expect(switch).to_have_attribute("aria-checked", "true")
 
 
 def test_a_viewer_sees_all_and_changes_nothing(sit: Callable[..., Desk], shop: str) -> None:
@@ -178,38 +163,55 @@ def test_a_viewer_sees_all_and_changes_nothing(sit: Callable[..., Desk], shop: s
     expect(vic.button("Revert").first).to_be_disabled()
 
 
-def test_a_server_that_is_restarted_loses_nothing_of_an_open_form(chromium: Browser, tmp_path: Path) -> None:
+def test_a_server_that_is_killed_and_restarted_loses_nothing_of_an_open_form(
+    chromium: Browser, tmp_path: Path
+) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     arguments = ("--port", str(port), "--log", f"sqlite:///{tmp_path}/tricast.db", "--set", "heartbeat_s=1")
-    with serve(*arguments) as first:
-        make_app(first, "shop")
-        a_flag(first, "shop", "f", default="off")
-        opening = desks(chromium, first)
-        at = opening.__enter__()(DETAILS.format(app="shop"))
-        is_live(at)
-        at.page.get_by_label("Description").fill("typed before")
-        first.process.kill()
-        first.process.wait()
-        expect(at.page.locator(".link-state.live")).to_have_count(0)
-        at.page.get_by_label("Owner").fill("typed while it was gone")
-        at.press("Control+Enter")
-        expect(at.page.locator(".toast.bad")).to_contain_text("can’t be reached")
-    with serve(*arguments) as again:
-        with again.http() as http:
-            body = {"name": "Meanwhile"}
-            http.patch("/v1/flags/f", params={"app": "shop"}, json=body, headers={"if-match": "*"})
-        is_live(at)
-        value(at, "Name").to_have_value("Meanwhile")
-        value(at, "Description").to_have_value("typed before")
-        value(at, "Owner").to_have_value("typed while it was gone")
-        save(at)
-        with again.http() as http:
-            now = http.get("/v1/flags/f", params={"app": "shop"}).json()
-        assert (now["name"], now["description"], now["owner"]) == (
-            "Meanwhile",
-            "typed before",
-            "typed while it was gone",
-        )
-        at.page.context.close()
+    with ExitStack() as stack:
+        with serve(*arguments) as first:
+            make_app(first, "shop")
+            a_flag(first, "shop", "f", default="off")
+            opened = stack.enter_context(desks(chromium, first))
+            listing, at = opened("/#/flags?app=shop"), opened(DETAILS.format(app="shop"))
+            is_live(at)
+            expect(listing.page.locator(".link-state")).to_have_text(re.compile("^live"))
+            listing.page.evaluate("window.isSamePage = true")
+            at.page.get_by_label("Description").fill("typed before")
+            first.process.kill()
+            first.process.wait()
+            page = listing.page
+            expect(page.get_by_text("The connection was lost: showing what was true")).to_be_visible()
+            lost = page.get_by_role("status").filter(has_text="The connection was lost.")
+            expect(lost).to_be_attached()
+            expect(page.locator(".link-state")).to_have_text(re.compile(r"^reconnecting"))
+            expect(listing.switch("f", "production")).to_be_visible()
+            expect(at.page.locator(".link-state.live")).to_have_count(0)
+            at.page.get_by_label("Owner").fill("typed while it was gone")
+            at.press("Control+Enter")
+            expect(at.page.locator(".toast.bad")).to_contain_text("can’t be reached")
+        with serve(*arguments) as again:
+            with again.http() as http:
+                body = {"name": "Meanwhile"}
+                http.patch("/v1/flags/f", params={"app": "shop"}, json=body, headers={"if-match": "*"})
+            toggle(again, "shop", "f", on=True)
+            is_live(at)
+            value(at, "Name").to_have_value("Meanwhile")
+            value(at, "Description").to_have_value("typed before")
+            value(at, "Owner").to_have_value("typed while it was gone")
+            save(at)
+            with again.http() as http:
+                now = http.get("/v1/flags/f", params={"app": "shop"}).json()
+            assert now["name"] == "Meanwhile"
+            assert (now["description"], now["owner"]) == ("typed before", "typed while it was gone")
+            expect(page.locator(".link-state.live")).to_be_visible(timeout=TIMEOUT_MS)
+            expect(page.locator(".banner")).to_have_count(0)
+            expect(listing.switch("f", "production")).to_have_attribute("aria-checked", "true")
+            assert page.evaluate("window.isSamePage")
+            for each in (at, listing):  # (what Chromium says of a server that isn't there)
+                each.problems = [
+                    text for text in each.problems if "ERR_" not in text and "WebSocket" not in text
+                ]
+                each.page.goto("about:blank")

@@ -46,6 +46,8 @@ function put(element, name, value) {
     element.classList.add(...given);
   } else if (name === 'style') {
     for (const [property, to] of Object.entries(value)) element.style.setProperty(property, String(to));
+  } else if (name === 'value' && element instanceof HTMLOptionElement) {
+    element.setAttribute(name, value); // (without it, '' were its text)
   } else if (name === 'value' || name === 'checked' || name === 'indeterminate' || name === 'selected') {
     if (/** @type {any} */ (element)[name] !== value) /** @type {any} */ (element)[name] = value;
   } else if (value === false || value === null || value === undefined) element.removeAttribute(name);

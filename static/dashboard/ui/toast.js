@@ -27,7 +27,9 @@ export function toast(text, { kind, action } = {}) {
     h('div.grow', null, text),
     label && h('button.button.slim', { type: 'button', onclick: () => (close(), call?.()) }, label),
     h('button.button.quiet.icon.slim', { type: 'button', 'aria-label': 'Dismiss', onclick: () => close() }, icon('close')));
-  const timer = setTimeout(() => close(), kind === 'bad' || action ? LASTS_MS * 3 : LASTS_MS);
+  // (nobody's focus goes with it)
+  const pass = () => (element.matches(':hover, :focus-within') ? (timer = setTimeout(pass, LASTS_MS)) : close());
+  let timer = setTimeout(pass, kind === 'bad' || action ? LASTS_MS * 3 : LASTS_MS);
   const close = () => {
     clearTimeout(timer);
     element.remove();

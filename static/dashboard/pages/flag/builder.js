@@ -1,9 +1,9 @@
 import { each, h } from '../../core/dom.js';
-import { computed, untracked } from '../../core/reactive.js';
+import { computed, signal, untracked } from '../../core/reactive.js';
 import { icon } from '../../ui/icon.js';
 import { announce } from '../../ui/toast.js';
 import { condition } from './condition.js';
-import { goToNew, proposals, removing, select, shownIf } from './controls.js';
+import { goToNew, proposals, removing, select, shownIf, thenTo } from './controls.js';
 import { build, missing, newCondition, newRule, withRule, withRuleMoved } from './model/rules.js';
 import { attributesOf } from './model/uses.js';
 import { serve } from './serve.js';
@@ -48,6 +48,8 @@ function rules({ page, rule, name, variants, model }) {
   };
   const shared = { page, rule, model, edit, variants, isLocked, attributes };
   const isEmpty = computed(() => model().rules.length === 0 && model().otherwise.kind === 'default');
+  /** Arrow keys in a choice pass by what would make it go. */
+  const isHeld = signal(false);
   const element = h('ol.rule-list', { 'aria-label': `Rules in ${name}` });
   each(element, computed(() => model().rules.map((each, at) => ({ each, at }))), ({ at }) => String(at), (item, key) => ruleRow(shared, computed(() => item().each), Number(key)));
   const add = () => {
@@ -60,8 +62,8 @@ function rules({ page, rule, name, variants, model }) {
     element,
     h('div.row.wrap', null,
       h('button.button.slim', { type: 'button', disabled: isLocked, onclick: add }, icon('plus'), 'Add a rule'),
-      shownIf(isEmpty, () => h('button.button.slim', { type: 'button', disabled: isLocked, onclick: () => edit((now) => ({ ...now, otherwise: firstSplit(variants()) })) }, 'Divide by percentage'))),
-    shownIf(() => !isEmpty(), () => h('div.rule.else', null,
+      shownIf(isEmpty, () => h('button.button.slim', { type: 'button', disabled: isLocked, onclick: thenTo(() => element.parentElement?.querySelector('.else [role=slider]'), () => edit((now) => ({ ...now, otherwise: firstSplit(variants()) }))) }, 'Divide by percentage'))),
+    shownIf(() => !isEmpty() || isHeld(), () => h('div.rule.else', { onfocusin: () => isHeld.set(true), onfocusout: (/** @type {any} */ event) => isHeld.set(event.currentTarget.contains(event.relatedTarget)) },
       h('div.rule-head', null, h('strong', null, () => (model().rules.length ? 'Everybody else' : 'Everybody'))),
       serve(shared, computed(() => model().otherwise), (next) => edit((now) => ({ ...now, otherwise: next })), 'What everybody else gets'))));
 }

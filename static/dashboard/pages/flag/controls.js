@@ -1,5 +1,6 @@
 import { h, listen, newId, replace } from '../../core/dom.js';
 import { computed, effect, flush, untracked } from '../../core/reactive.js';
+import { isNowhere } from '../../ui/focus.js';
 
 /** @import {Read} from '../../core/reactive.js' */
 
@@ -14,10 +15,23 @@ export const removing = (among, run) => (/** @type {Event} */ event) => {
   const holder = /** @type {Element} */ (event.currentTarget).closest(among);
   run();
   flush();
-  if (document.activeElement !== document.body) return;
+  if (!isNowhere()) return;
   const next = holder?.lastElementChild?.querySelector('input, select, textarea') ?? holder?.parentElement?.querySelector('button:enabled');
   /** @type {HTMLElement | null | undefined} */ (next)?.focus();
 };
+
+/** Pressed, it may be gone: the focus goes on to what it was about. @param {() => Element | null | undefined} find @param {() => void} run */
+export const thenTo = (find, run) => () => {
+  run();
+  flush();
+  if (isNowhere()) /** @type {HTMLElement | null | undefined} */ (find())?.focus();
+};
+
+/** What a part of the form is edited with, before what can be pressed in it. @param {Element | null | undefined} part @returns {HTMLElement | null | undefined} */
+export const controlIn = (part) => part?.querySelector('input, select, textarea') ?? part?.querySelector('[role="switch"], button:enabled');
+
+/** The tab of the part of the flag that is looked at. */
+export const tabNow = () => document.querySelector('.flag-drawer [role="tab"][aria-selected="true"]');
 
 /** A part of the page that is there as long as something holds; made once, not at each change. @param {Read<any>} read @param {() => any} build */
 export function shownIf(read, build) {

@@ -1,5 +1,5 @@
 import { h } from '../../core/dom.js';
-import { signal, untracked } from '../../core/reactive.js';
+import { flush, signal, untracked } from '../../core/reactive.js';
 import { setParameters } from '../../core/router.js';
 import { shortcut } from '../../ui/keys.js';
 import { failure, loading } from '../../ui/parts.js';
@@ -26,8 +26,8 @@ export function drawer({ flags, together, key, close }) {
   const closed = () => {
     close();
     setParameters({ tab: null });
-    // (the row is known as the chosen one a moment later)
-    setTimeout(() => document.activeElement === document.body && /** @type {HTMLElement | null} */ (document.querySelector('.flag-row.selected a'))?.focus({ preventScroll: true }));
+    flush(); // (then the row is known as the chosen one)
+    if (document.activeElement === document.body) /** @type {HTMLElement | null} */ (document.querySelector('.flag-row.selected a'))?.focus({ preventScroll: true });
   };
   let leave = closed;
   const begin = () => {

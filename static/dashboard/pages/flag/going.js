@@ -1,4 +1,5 @@
 import { setParameters } from '../../core/router.js';
+import { controlIn } from './controls.js';
 import { environmentOf } from './model/places.js';
 
 /** @param {string} path @param {string | undefined} field */
@@ -16,6 +17,6 @@ export function goTo(path) {
   setTimeout(() => {
     const found = [...document.querySelectorAll('.flag-drawer [data-place]')].filter((each) => covers(/** @type {any} */ (each).dataset.place, path)).at(-1);
     found?.scrollIntoView({ block: 'center' });
-    /** @type {HTMLElement | null} */ (found?.querySelector('[data-choose], input, select, textarea, button'))?.focus({ preventScroll: true });
+    /** @type {HTMLElement | null | undefined} */ (found?.querySelector('[data-choose]') ?? controlIn(found))?.focus({ preventScroll: true });
   });
 }

@@ -9,7 +9,7 @@ import { icon } from '../../ui/icon.js';
 import { openMenu } from '../../ui/menu.js';
 import { avatar, copy, copyButton } from '../../ui/parts.js';
 import { failed, toast } from '../../ui/toast.js';
-import { shownIf } from './controls.js';
+import { shownIf, tabNow, thenTo } from './controls.js';
 import { copyTo } from './copying.js';
 import { placeName } from './model/places.js';
 
@@ -37,7 +37,7 @@ export function news(page) {
   const { draft, claims } = page;
   const editors = each(h('div.news-list'), () => (claims.holder('') ? [] : claims.editors()), ({ subject }) => subject, (person) => notice('people',
     [h('strong', null, () => person().name), () => ` is editing this flag${person().field ? `: ${placeName(person().field ?? '').toLowerCase()}` : ''}`, () => claims.claims('') && ' (you have taken over)'],
-    shownIf(() => page.canWrite() && !claims.claims(''), () => h('button.button.slim', { type: 'button', onclick: () => claims.takeOver(), title: `${person().name} can’t change it then, until they take it back` }, 'Take over')),
+    shownIf(() => page.canWrite() && !claims.claims(''), () => h('button.button.slim', { type: 'button', onclick: thenTo(tabNow, () => claims.takeOver()), title: `${person().name} can’t change it then, until they take it back` }, 'Take over')),
     avatar(person.peek().name, { slim: true, editing: true })));
   const notes = each(h('div.news-list', { role: 'status' }), draft.notes, ({ version }) => String(version), (note) => notice('note',
     [h('strong', null, () => page.nameOf(note().by)), () => ` changed ${listed(note().paths)}`, () => (note().reason ? ` (“${note().reason}”) ` : ' '), h('span.muted', null, when(() => note().at))],
@@ -45,15 +45,15 @@ export function news(page) {
   return h('div.news', null, h('div.news-list', { role: 'status' },
     shownIf(page.isGone, () => notice('bad', 'This flag was deleted. What you typed is kept as long as this tab is open.')),
     shownIf(() => !page.isGone() && draft.base().archived, () => notice('warn', 'This flag is archived: nobody gets it.', h('button.button.slim', { type: 'button', disabled: Boolean(lacks('flags:write')), title: lacks('flags:write'), onclick: () => move(page, 'restore') }, 'Restore'))),
-    shownIf(() => claims.holder('') && page.canWrite(), () => notice('warn', () => `${claims.holder('')?.name} has taken over: this form is read-only. What you typed is kept.`, h('button.button.slim', { type: 'button', onclick: () => claims.takeOver() }, 'Take it back')))),
+    shownIf(() => claims.holder('') && page.canWrite(), () => notice('warn', () => `${claims.holder('')?.name} has taken over: this form is read-only. What you typed is kept.`, h('button.button.slim', { type: 'button', onclick: thenTo(tabNow, () => claims.takeOver()) }, 'Take it back')))),
     editors,
     shownIf(() => draft.from() !== undefined && draft.isDirty(), () => notice('note', ['Your unsaved changes of ', when(draft.from), ' are here again.'], [
-      h('button.button.slim', { type: 'button', onclick: () => draft.discard() }, 'Discard them'), dismiss(() => draft.from.set(undefined))])),
+      h('button.button.slim', { type: 'button', onclick: thenTo(tabNow, () => draft.discard()) }, 'Discard them'), dismiss(() => draft.from.set(undefined))])),
     notes);
 }
 
 /** @param {() => void} run */
-const dismiss = (run) => h('button.button.quiet.icon.slim', { type: 'button', 'aria-label': 'Dismiss', onclick: run }, icon('close'));
+const dismiss = (run) => h('button.button.quiet.icon.slim', { type: 'button', 'aria-label': 'Dismiss', onclick: thenTo(() => document.querySelector('.news [aria-label="Dismiss"]') ?? tabNow(), run) }, icon('close'));
 
 /** @param {string[]} paths */
 const listed = (paths) => (paths.length > 3 ? `${paths.length} places` : new Intl.ListFormat('en').format(paths.map((path) => placeName(path).toLowerCase())));

@@ -1,7 +1,7 @@
 import { h } from '../../core/dom.js';
 import { computed } from '../../core/reactive.js';
 import { icon } from '../../ui/icon.js';
-import { area } from './controls.js';
+import { area, thenTo } from './controls.js';
 import { isObject, read, written } from './model/json.js';
 
 /** @import {FlagPage} from './editor.js' */
@@ -34,7 +34,7 @@ export function logic(page, { rule, name, model }) {
 
   return h('div.stack.tight', null,
     h('div.row', null, h('span.small.muted', null, 'JSONLogic'), h('div.grow'),
-      () => typed()?.wrong && h('button.button.quiet.slim', { type: 'button', onclick: () => draft.type(rule, undefined), title: 'Drops what you typed here' }, icon('undo'), 'Last valid rule')),
+      () => typed()?.wrong && h('button.button.quiet.slim', { type: 'button', onclick: thenTo(() => element, () => draft.type(rule, undefined)), title: 'Drops what you typed here' }, icon('undo'), 'Last valid rule')),
     element,
     h('div.hint', { id: 'logic-hint' }, () => (typed()?.wrong ? 'The rule is still what it was before.' : !model() ? 'This rule says more than the builder can: it is edited here.' : 'Edit either side; the other follows.')));
 }

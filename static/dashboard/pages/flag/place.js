@@ -2,7 +2,7 @@ import { each, h, newId } from '../../core/dom.js';
 import { computed, effect } from '../../core/reactive.js';
 import { icon } from '../../ui/icon.js';
 import { avatar } from '../../ui/parts.js';
-import { goToNew, shownIf } from './controls.js';
+import { controlIn, goToNew, shownIf, thenTo } from './controls.js';
 import { written } from './model/json.js';
 import { apart, folded, lines } from './model/differences.js';
 import { placeName } from './model/places.js';
@@ -38,7 +38,7 @@ export function place(page, path, label, control, { hint, wrong, side, isWide = 
     shownIf(() => page.claims.holder(path) && page.claims.holder('') === undefined && page.canWrite(), () => held(page, path)),
     isInput && clash,
     shownIf(() => draft.aside().has(path) && !draft.collisions().has(path), () => h('div.row.small.muted', null, 'Your own value was put aside.',
-      h('button.button.slim', { type: 'button', onclick: () => draft.retrieve(path) }, icon('undo'), 'Have it back'))));
+      h('button.button.slim', { type: 'button', onclick: thenTo(() => controlAt(path), () => draft.retrieve(path)) }, icon('undo'), 'Have it back'))));
   effect(() => {
     const { paths, at } = draft.flashed();
     if (!paths.has(path) || Date.now() - at > 1500) return;
@@ -49,15 +49,18 @@ export function place(page, path, label, control, { hint, wrong, side, isWide = 
   return element;
 }
 
+/** What one edits a place with. @param {string} path */
+const controlAt = (path) => controlIn([...document.querySelectorAll('.flag-drawer [data-place]')].find((each) => /** @type {HTMLElement} */ (each).dataset.place === path));
+
 /** Others whose cursor is in this field. @param {FlagPage} page @param {string} path */
 export const presence = (page, path) => each(h('span.field-people'), () => page.claims.editorsAt(path), ({ subject }) => subject, (person) =>
   h('span.field-person', { title: () => `${person().name} is editing this field` }, avatar(person.peek().name, { slim: true, editing: true }), h('span', null, () => person().name),
-    shownIf(() => !page.claims.holder(path) && page.canWrite() && !page.claims.claims(path), () => h('button.button.quiet.slim', { type: 'button', onclick: () => page.claims.takeOver(path), title: () => `${person().name} can’t change this field then, until they take it back` }, 'Take over'))));
+    shownIf(() => !page.claims.holder(path) && page.canWrite() && !page.claims.claims(path), () => h('button.button.quiet.slim', { type: 'button', onclick: thenTo(() => controlAt(path), () => page.claims.takeOver(path)), title: () => `${person().name} can’t change this field then, until they take it back` }, 'Take over'))));
 
 /** @param {FlagPage} page @param {string} path */
 const held = (page, path) => h('div.notice.warn.slim-notice', { role: 'status' }, icon('warn'),
   h('div.grow', null, () => `${page.claims.holder(path)?.name} has taken over this field. What you typed is kept.`),
-  h('button.button.slim', { type: 'button', onclick: () => page.claims.takeOver(path) }, 'Take it back'));
+  h('button.button.slim', { type: 'button', onclick: thenTo(() => controlAt(path), () => page.claims.takeOver(path)) }, 'Take it back'));
 
 /** Both values, and the choice. @param {FlagPage} page @param {string} path */
 function collision(page, path) {
@@ -69,7 +72,7 @@ function collision(page, path) {
   const settle = (/** @type {'mine' | 'theirs'} */ whose) => {
     const held = /** @type {Element | null} */ (document.activeElement)?.closest('.place');
     draft.choose(path, whose);
-    goToNew(() => held?.querySelector('input, select, textarea, button'));
+    goToNew(() => controlIn(held));
   };
   return h('div.collision', { role: 'group', 'aria-label': `${placeName(path)}: two values` },
     h('div.row', null, icon('warn'), h('strong', null, () => `You and ${who()} both changed this.`)),

@@ -6,6 +6,7 @@ import { field } from '../../ui/field.js';
 import { icon } from '../../ui/icon.js';
 import { announce, failed, toast } from '../../ui/toast.js';
 import { changeView } from './changes.js';
+import { tabNow, thenTo } from './controls.js';
 import { goTo } from './going.js';
 import { tellChange } from './model/differences.js';
 import { patchOf, placeName, placesOf } from './model/places.js';
@@ -127,8 +128,8 @@ export function savingBar(page) {
           return `${count} unsaved change${count === 1 ? '' : 's'}`;
         }),
         h('input.input.reason', { 'aria-label': 'Reason', maxlength: 500, placeholder: () => (page.production().length ? 'Reason (needed: this is production)' : 'Reason (optional)'), value: draft.reason, oninput: (/** @type {any} */ event) => draft.reason.set(event.target.value) }),
-        h('button.button', { type: 'button', onclick: () => discard() }, 'Discard'),
-        h('button.button.primary', { type: 'button', title: () => page.blocked()?.text ?? 'Ctrl + Enter', 'aria-disabled': () => String(Boolean(page.blocked())), disabled: () => page.isBusy(), onclick: () => page.save() },
+        h('button.button', { type: 'button', onclick: thenTo(tabNow, discard) }, 'Discard'),
+        h('button.button.primary', { type: 'button', title: () => page.blocked()?.text ?? 'Ctrl + Enter', 'aria-disabled': () => String(Boolean(page.blocked()) || page.isBusy()), onclick: async () => (await page.save(), thenTo(tabNow, () => {})()) },
           () => (page.isBusy() ? 'Saving…' : page.production().length ? h('span', null, 'Save', h('span.roomy', null, ` to ${page.production()[0]}`), '…') : 'Save'))));
   });
 

@@ -1,7 +1,7 @@
 import { each, h } from '../../core/dom.js';
 import { computed, signal } from '../../core/reactive.js';
 import { icon } from '../../ui/icon.js';
-import { line, removing, select, shownIf } from './controls.js';
+import { line, removing, select, shownIf, thenTo } from './controls.js';
 import { digitsOf, evenShares, percent, reduced, sharesOf, withBorder, withShare, withoutShare } from './model/shares.js';
 
 /** @import {Builder} from './builder.js' */
@@ -49,7 +49,7 @@ export function split({ variants, isLocked, attributes }, item, change, label) {
   /** @param {string} name */
   function add(name) {
     // It begins with nothing, so that nobody's variant changes by that.
-    putShares([...shares(), 0], [...parts().map(([each]) => each), name]);
+    thenTo(() => rows.lastElementChild?.querySelector('.percent'), () => putShares([...shares(), 0], [...parts().map(([each]) => each), name]))();
   }
 
   /** The border between two shares. @param {number} at */

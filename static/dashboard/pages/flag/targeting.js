@@ -9,7 +9,7 @@ import { openMenu } from '../../ui/menu.js';
 import { empty, toggle } from '../../ui/parts.js';
 import { failed, toast } from '../../ui/toast.js';
 import { brief } from '../flags/serves.js';
-import { select, shownIf } from './controls.js';
+import { select, shownIf, thenTo } from './controls.js';
 import { copyTo } from './copying.js';
 import { logic } from './logic.js';
 import { pointer, written } from './model/json.js';
@@ -49,7 +49,7 @@ function environments(page) {
 /** @param {FlagPage} page @param {string} name */
 const notThere = (page, name) => empty(`Not in ${name}`, h('p', null, 'Code that asks for this flag there is told that there is none, and uses its own default.'),
   h('div.row', null,
-    h('button.button.primary', { type: 'button', disabled: () => Boolean(page.locked()), title: () => page.locked(), onclick: () => add(page, name) }, `Add it to ${name}, off`),
+    h('button.button.primary', { type: 'button', disabled: () => Boolean(page.locked()), title: () => page.locked(), onclick: thenTo(() => document.querySelector('.flag-drawer .env-top [role=switch]'), () => add(page, name)) }, `Add it to ${name}, off`),
     Object.keys(page.draft.base().environments).length > 0 && h('button.button', { type: 'button', disabled: () => Boolean(page.locked()), onclick: () => copyTo(page, { to: name }) }, 'Copy from another environment…')));
 
 /** @param {FlagPage} page @param {string} name */
@@ -88,7 +88,7 @@ function inEnvironment(page, name) {
     place(page, rule, 'Rules', h('div.rules-and-logic', null,
       h('div.rules', null, builder(page, { rule, name, model, variants })),
       h('div.logic', null, logic(page, { rule, name, model }))),
-    { side: shownIf(() => draft.isChanged(rule) && !page.locked(rule), () => h('button.button.quiet.slim', { type: 'button', onclick: () => draft.reset(rule) }, icon('undo'), 'As saved')) }),
+    { side: shownIf(() => draft.isChanged(rule) && !page.locked(rule), () => h('button.button.quiet.slim', { type: 'button', onclick: thenTo(() => document.querySelector('.flag-drawer .rules :is(input, select, button):enabled'), () => draft.reset(rule)) }, icon('undo'), 'As saved')) }),
     () => shared(page, refs()));
 }
 
