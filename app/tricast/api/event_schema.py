@@ -7,6 +7,7 @@ from typing import Any, Final
 import jsonschema_rs
 import orjson
 
+from tricast.api.schema_ways import MAX_WAYS, Ways
 from tricast.audit import pointer
 from tricast.errors import BadRequest
 from tricast.event import check_depth
@@ -34,11 +35,23 @@ class Rules:
             raise _bad(error) from None
         except (ValueError, jsonschema_rs.ReferencingError) as error:
             raise BadRequest(f"the schema is not one: {str(error)[:300]}", field="schema") from None
+        self._ways = Ways(schema)
 
     def fault(self, value: Any) -> Fault | None:
-        """The first rule that `value` breaks; None: it fits."""
+        """The first rule that `value` breaks; None: it fits. (Where that took too long, it doesn't.)"""
+        count = self._ways.count(value)
+        if count.is_too_much:
+            return Fault(
+                "",
+                shown(value),
+                "",
+                f"the schema's parts refer to each other so that they would be compared with it more than "
+                f"{MAX_WAYS:,} times; it needs fewer alternatives that lead to alternatives",
+            )
         if self._validator.is_valid(value):
             return None
+        if not count.is_explained:
+            return Fault("", shown(value), "", "it doesn't fit (in too many ways to tell them)")
         for error in self._validator.iter_errors(value):
             path = [str(part) for part in error.instance_path]
             rule = pointer(*(str(part) for part in error.schema_path))

@@ -20,7 +20,7 @@ from typing import Any, Final
 from tricast.access.context import Context
 from tricast.access.keys import Keys
 from tricast.access.people.people import People
-from tricast.access.people.person import Role, check_login, check_name, check_role
+from tricast.access.people.person import PERSON_KIND, Role, check_login, check_name, check_role, person_of
 from tricast.access.people.unit import Unit
 from tricast.audit import ABSENT, diff
 from tricast.errors import BadRequest, Conflict, NotFound, TooMany
@@ -100,6 +100,8 @@ class Invites:
         self._keys = keys
         self._clock = clock
         self._documents = hub.projection(INVITE_KIND)
+        self._ended: set[str] = set()
+        hub.projection(PERSON_KIND).on_change(self._on_person)
 
     async def create(
         self,
@@ -236,10 +238,20 @@ class Invites:
                 await self._hub.append((), (Write(INVITE_KIND, document.key, None, document.version),))
             except Conflict:
                 _log.debug("invite %s went meanwhile", document.key)
+            self._ended.discard(document.key)
         return len(closed)
 
+    def _on_person(self, document: Document) -> None:
+        """What somebody made who is no admin any more has ended, also if they are one again soon."""
+        if document.value is not None and person_of(document.value).is_admin:
+            return
+        for found in self._documents.items().values():
+            invite = _invite(found)
+            if invite.by_person and invite.by == document.key:
+                self._ended.add(invite.id)
+
     def _is_open(self, invite: Invite) -> bool:
-        if invite.expires_ms <= self._clock() * 1000:
+        if invite.id in self._ended or invite.expires_ms <= self._clock() * 1000:
             return False
         if invite.reset:
             account = self._people.account(invite.login or "")

@@ -24,6 +24,9 @@ _LOGIN = re.compile(LOGIN_PATTERN)
 # Who acts under these names in the audit trail is no person; dots alone are no segment of a URL.
 _TAKEN = frozenset({"tricast", "hub", "anonymous", ".", ".."})
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Letters and symbols that are drawn as nothing (Hangul fillers, the empty Braille pattern).
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_MAX_MARKS = 4
 _SCOPES: Final[Mapping[Role, frozenset[str]]] = {
     "viewer": frozenset({"flags:read", "presence"}),
     "editor": frozenset({"flags:read", "flags:write", "presence"}),
@@ -134,7 +137,24 @@ def check_name(text: str) -> str:
                 f"name {text[:80]!r} holds a control character (U+{ord(character):04X}): leave it out",
                 field="name",
             )
+    _check_seen(name)
     return name
+
+
+def _check_seen(name: str) -> None:
+    """Raises BadRequest for a name that shows nothing, or that covers the lines above and below."""
+    marks, is_seen = 0, False
+    for character in name:
+        kind = unicodedata.category(character)
+        is_seen = is_seen or (kind[0] in "LNPS" and character not in _BLANK)
+        marks = marks + 1 if kind in ("Mn", "Me") else 0
+        if marks > _MAX_MARKS:
+            raise BadRequest(
+                f"name {name[:80]!r} has more than {_MAX_MARKS} marks on one letter: leave some out",
+                field="name",
+            )
+    if not is_seen:
+        raise BadRequest(f"name {name[:80]!r}: nothing in it can be seen; give letters", field="name")
 
 
 def check_role(text: str) -> Role:
