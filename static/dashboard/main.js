@@ -6,7 +6,7 @@ import { shell } from './shell.js';
 import { loadApps, wantedApp } from './store/apps.js';
 import { askAhead } from './store/flags.js';
 import { connectAs, disconnect } from './store/live.js';
-import { isIn, loadSession, me } from './store/session.js';
+import { isIn, loadSession, me, session } from './store/session.js';
 import { keepFocus } from './ui/focus.js';
 import { failure } from './ui/parts.js';
 import { showTheme } from './ui/theme.js';
@@ -53,6 +53,13 @@ function begin() {
     });
   });
 }
+
+/** Who has signed in, in another tab, is in here too when they come back to it. */
+function look() {
+  if (!document.hidden && session() && !isIn()) loadSession().catch(() => {});
+}
+document.addEventListener('visibilitychange', look);
+addEventListener('focus', look);
 
 async function start() {
   try {

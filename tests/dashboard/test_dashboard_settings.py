@@ -72,6 +72,7 @@ def test_people_are_given_roles_and_removed(sit: Callable[..., Desk], house: Hou
     join(house.server, "pat", "viewer")
     at = sit("ann", "/#/settings/people")
     at.page.get_by_role("combobox", name="Role of pat").select_option("Editor")
+    at.press("Enter")  # (the reason is optional)
     expect(at.said("Pat is editor now")).to_be_visible()
     at.button("More about Pat").click()
     at.press("End", "Enter")  # (the last: Remove…)
@@ -154,6 +155,7 @@ def test_a_backup_is_downloaded_or_refused_and_the_last_admin_stays(
         # The last admin stays, and is told why.
         there.go("/#/settings/people")
         there.page.get_by_role("combobox", name="Role of ann").select_option("Viewer")
+        there.button("Change the role").click()
         expect(there.page.get_by_role("region", name="Messages")).to_contain_text("admin")
         expect(there.page.get_by_role("combobox", name="Role of ann")).to_have_value("admin")
     with sqlite3.connect(tmp_path / "copy.db") as copy:

@@ -25,6 +25,8 @@ export function page({ together }) {
   const chosen = chosenOf(flags);
   const selected = signal('');
   const open = computed(() => place().path[1]);
+  /** The same key in another app is another flag. */
+  const opened = computed(() => (open() ? `${app()?.app}\n${open()}` : ''));
   const search = h('input.input.flag-search', { type: 'search', placeholder: 'Search', 'aria-label': 'Search flags', 'aria-keyshortcuts': '/', spellcheck: false, value: untracked(query),
     oninput: (/** @type {any} */ event) => setParameters({ q: event.target.value }),
     onkeydown: (/** @type {KeyboardEvent} */ event) => event.key === 'Escape' && (search.value ? (setParameters({ q: null }), (search.value = '')) : search.blur()) });
@@ -56,7 +58,7 @@ export function page({ together }) {
       if (isNone()) return flags.all()?.size ? nothingFound() : noFlags();
       return table;
     }),
-    () => open() && drawer({ flags, together, key: /** @type {string} */ (open()), close: () => close() }));
+    () => opened() && untracked(() => drawer({ flags, together, key: /** @type {string} */ (open()), close: () => close() })));
 
   function isNone() {
     return chosen().length === 0;

@@ -27,5 +27,5 @@ export async function loadApps() {
 /** @param {string} key */
 export const rememberApp = (key) => localStorage.setItem(KEPT, key);
 
-/** @param {string} environment */
-export const isProduction = (environment) => /^(prod|production|live)\b/.test(environment);
+/** One that is felt: `production`, `prod` or `live` is a word of its name (`eu-prod`, `live2`; not `preprod`, `non-prod`). @param {string} environment */
+export const isProduction = (environment) => /(?<![a-z])(?<!(?:pre|non|not)[^a-z])(?:prod|production|live)(?![a-z])/i.test(environment);

@@ -1,22 +1,40 @@
 import { get } from '../core/api.js';
 import { signal, untracked } from '../core/reactive.js';
 
-/** What people are called, by login. */
-const names = signal(/** @type {Map<string, string>} */ (new Map()));
-let isAsked = false;
+/** @typedef {{login: string, name: string, role: string}} Named */
 
-/** Reads them anew: somebody has come, or has another name. */
-export async function loadNames() {
-  isAsked = true;
-  try {
-    /** @type {{login: string, name: string}[]} */
-    const people = await get('/v1/people');
-    names.set(new Map(people.map(({ login, name }) => [login, name])));
-  } catch {} // (then they are called as they sign in)
+/** Who there is, by login. */
+const people = signal(/** @type {Map<string, Named>} */ (new Map()));
+/** Subjects that were not known: asked for once, since keys and tokens are subjects too. @type {Set<string>} */
+const missed = new Set();
+/** @type {Promise<void> | undefined} */
+let loading;
+
+/** Reads them anew: somebody has come, or has another name or role. */
+export function loadNames() {
+  loading ??= (async () => {
+    try {
+      /** @type {Named[]} */
+      const found = await get('/v1/people');
+      people.set(new Map(found.map((each) => [each.login, each])));
+    } catch {} // (then they are called as they sign in)
+    loading = undefined;
+  })();
+  return loading;
+}
+
+/** @param {string} subject */
+function known(subject) {
+  const found = people().get(subject);
+  if (!found && !missed.has(subject)) {
+    missed.add(subject);
+    untracked(() => void loadNames());
+  }
+  return found;
 }
 
 /** What a subject is called: people by their name, keys and tokens as they are. @param {string} subject */
-export function nameOf(subject) {
-  if (!isAsked) untracked(() => void loadNames());
-  return names().get(subject) ?? subject;
-}
+export const nameOf = (subject) => known(subject)?.name ?? subject;
+
+/** Whether a subject is somebody who may change flags, as far as is known. @param {string} subject */
+export const isEditor = (subject) => ['editor', 'admin'].includes(known(subject)?.role ?? '');

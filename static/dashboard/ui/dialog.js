@@ -18,11 +18,15 @@ export function modal(title, content, { wide = false } = {}) {
       dialog.close();
     };
     const [dialog, end] = scope(() => h('dialog.modal', { class: wide ? 'wide' : '', 'aria-labelledby': id, onclose: () => {
+      removeEventListener('popstate', away);
       dialog.remove();
       end();
       resolve(value);
     }, onclick: (/** @type {Event} */ event) => event.target === dialog && dialog.close() },
       h('div.content', null, h('h2', { id }, title), ...content(close))));
+    // What is asked about is not what one sees after going back, or somewhere else.
+    const away = () => dialog.close();
+    addEventListener('popstate', away);
     document.body.append(dialog);
     dialog.showModal();
   });
@@ -38,7 +42,11 @@ export function confirm(title, { text, confirm, danger = false, reason }) {
   return modal(title, (close) => {
     const why = h('input.input', { type: 'text', maxlength: 500, autofocus: true, required: reason === 'needed', placeholder: 'Such as a ticket, or what it is for' });
     return [
-      h('form.stack', { onsubmit: (/** @type {Event} */ event) => (event.preventDefault(), close({ reason: why.value.trim() })) },
+      h('form.stack', { onsubmit: (/** @type {Event} */ event) => {
+        event.preventDefault();
+        why.value = why.value.trim(); // (blanks are no reason)
+        if (why.reportValidity()) close({ reason: why.value });
+      } },
         text && h('div', null, text),
         reason && field(reason === 'needed' ? 'Reason' : 'Reason (optional)', why),
         h('div.actions', null,

@@ -2,6 +2,7 @@ import { h, listen } from '../../core/dom.js';
 import { cleanup, computed, effect, signal, untracked } from '../../core/reactive.js';
 import { parameter, setParameters } from '../../core/router.js';
 import { app, isProduction } from '../../store/apps.js';
+import { nameOf } from '../../store/names.js';
 import { lacks, me } from '../../store/session.js';
 import { shortcut } from '../../ui/keys.js';
 import { empty, loading, tabs } from '../../ui/parts.js';
@@ -71,8 +72,7 @@ function openPage({ flags, together, key, close, onLeave }) {
   const page = {
     flags, key, app: name, saved, draft, claims, problem, environments, environment, isGone,
     evaluators: openEvaluators(name, environment),
-    /** What people call somebody who is known by a login. @param {string} subject */
-    nameOf: (subject) => together.people().find((each) => each.subject === subject)?.name ?? subject,
+    nameOf,
     /** Shows the flag as one has just made it. @param {Flag} now as the server answered */
     put(now) {
       draft.did(now);

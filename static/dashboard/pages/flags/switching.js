@@ -29,6 +29,7 @@ export const isPending = (flag, environment) => pending().has(`${flag.key} ${env
 export async function switchTo(flags, flag, environment, on) {
   const at = `${flag.key} ${environment}`;
   if (pending.peek().has(at) || !flag.environments[environment]) return;
+  const { app: name } = /** @type {any} */ (app());
   let reason;
   if (isProduction(environment)) {
     const answer = await confirm(`Turn ${flag.key} ${on ? 'on' : 'off'} in ${environment}?`, {
@@ -38,7 +39,8 @@ export async function switchTo(flags, flag, environment, on) {
     if (!answer) return;
     reason = answer.reason;
   }
-  const changes = changesOf(/** @type {any} */ (app()).app);
+  if (app()?.app !== name) return toast(`${flag.key} was not turned ${on ? 'on' : 'off'}: you are at another app now.`, { kind: 'bad' });
+  const changes = changesOf(name);
   expect(at, on);
   announce(`${flag.key} ${on ? 'on' : 'off'} in ${environment}`);
   try {

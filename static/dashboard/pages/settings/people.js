@@ -47,7 +47,10 @@ function row(one, again) {
     if (answer) await then(answer.reason);
   };
   const change = async (/** @type {string} */ role) => {
-    if (!(await edit({ role }, `${one().name} is ${role} now`))) await again(); // (so that the choice says what is)
+    const { name, login } = one();
+    const answer = await confirm(`Make ${name} ${role === 'viewer' ? 'a viewer' : `an ${role}`}?`, { text: login === me().login ? 'This is yourself: only an admin can make you one again.' : ROLES.find(([each]) => each === role)?.[1], confirm: 'Change the role', danger: login === me().login, reason: 'asked' });
+    const isDone = answer && (await edit({ role, ...(answer.reason && { reason: answer.reason }) }, `${name} is ${role} now`));
+    if (!isDone) await again(); // (so that the choice says what is)
   };
   const menu = (/** @type {any} */ event) => openMenu(event.currentTarget, [
     { label: 'Link for a new password…', run: () => void invite(again, one()) },
