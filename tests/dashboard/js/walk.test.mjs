@@ -26,6 +26,13 @@ test('what is not walked here is not guessed', () => {
   assert.equal(walk({ if: [{ $ref: 'a' }, 'x'] }, loop, {}), undefined);
 });
 
+test('a rule may ask which flag it is', () => {
+  const of = (flagKey) => ({ $flagd: { flagKey, timestamp: 1 } });
+  const named = { if: [{ '==': [v('$flagd.flagKey'), 'f'] }, 'on', 'off'] };
+  assert.equal(walk(named, {}, of('f')).result, 'on');
+  assert.equal(walk(named, {}, of('g')).result, 'off');
+});
+
 test('operators are flagd’s', () => {
   const context = { n: 3, s: '3', t: 'abc', l: ['a', 1], version: '1.10.0', deep: { x: [5] }, no: false };
   const yes = [
@@ -33,7 +40,7 @@ test('operators are flagd’s', () => {
     { starts_with: [v('t'), 'ab'] }, { ends_with: [v('t'), 'bc'] }, { sem_ver: [v('version'), '>', '1.9'] }, { sem_ver: ['v1.0.0', '=', '1'] }, { sem_ver: ['1.0.0-beta', '<', '1.0.0'] }, { sem_ver: ['1.0.0-beta.2', '<', '1.0.0-beta.11'] }, { sem_ver: ['1.4.2', '^', '1.9'] }, { sem_ver: ['1.4.2', '~', '1.4'] },
     { '!': [v('no')] }, { '!!': [v('t')] }, { '!': [[]] }, { '==': [v('deep.x.0'), 5] }, { '==': [v(['missing', 7]), 7] }, { some: [v('l'), { '==': [v(''), 1] }] }, { none: [v('missing'), true] }, { '==': [{ cat: ['a', 1] }, 'a1'] }, { '==': [{ '%': [v('n'), 2] }, 1] }, { or: [0, 'x'] }, { if: [0, 0, 1] },
   ];
-  const no = [{ '==': [v('missing'), ''] }, { starts_with: [v('n'), '3'] }, { sem_ver: ['x', '=', '1'] }, { '<': [v('t'), 1] }, { in: ['x', v('missing')] }, { and: [1, 0] }, { all: [[], true] }];
+  const no = [{ '==': [v('missing'), ''] }, { starts_with: [v('n'), '3'] }, { sem_ver: ['x', '=', '1'] }, { sem_ver: ['01.2', '=', '1.2'] }, { '<': [v('t'), 1] }, { in: ['x', v('missing')] }, { and: [1, 0] }, { all: [[], true] }];
   for (const each of yes) assert.equal(holds(each, {}, context), true, JSON.stringify(each));
   for (const each of no) assert.equal(holds(each, {}, context), false, JSON.stringify(each));
 });

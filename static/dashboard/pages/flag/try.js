@@ -115,7 +115,8 @@ function why(page, answer) {
   const { targeting } = there ?? {};
   const evaluators = untracked(page.evaluators);
   if (!targeting || answer.reason === 'DISABLED' || [...refsOf(targeting)].some((name) => !Object.hasOwn(evaluators, name))) return null;
-  const found = walk(targeting, evaluators, answer.for);
+  const context = { ...answer.for, $flagd: { flagKey: page.key, timestamp: Math.floor(Date.now() / 1000) } };
+  const found = walk(targeting, evaluators, context);
   if (!found || !agrees(found.result, answer)) return h('p.small.muted', null, 'Which part of the rule it was can’t be told from here.');
   const model = parse(targeting);
   if (!model) return h('div.stack.tight', null, h('div.label', null, 'From this part of the rule'), h('code.small', null, found.path || '/'), h('pre.code-block', { tabindex: 0 }, written(found.result)));
@@ -123,7 +124,7 @@ function why(page, answer) {
     model.rules.map((rule, at) => h('li', { class: at === found.branch ? 'matched' : at < found.tested.length ? 'passed' : 'unasked' },
       h('div.row', null, h('strong', null, `Rule ${at + 1}`), h('span.badge', { class: at === found.branch ? 'ok' : '' }, at === found.branch ? 'matched' : at < found.tested.length ? 'doesn’t match' : 'not asked'), rule.conditions.length > 1 && h('span.small.muted', null, rule.match === 'all' ? 'all of' : 'any of')),
       rule.conditions.map((each) => {
-        const is = at < found.tested.length ? holds(fromCondition(each), evaluators, answer.for) : undefined;
+        const is = at < found.tested.length ? holds(fromCondition(each), evaluators, context) : undefined;
         return h('div.row.small', null, h('span.tick', { class: is ? 'yes' : 'no', role: 'img', 'aria-label': is === undefined ? '' : is ? 'holds' : 'doesn’t hold' }, is === undefined ? '·' : is ? '✓' : '✗'), h('span', { dir: 'auto' }, sentence(each)));
       }))),
     h('li', { class: found.branch === -1 ? 'matched' : 'unasked' }, h('div.row', null, h('strong', null, model.rules.length ? 'Everybody else' : 'Everybody'), found.branch === -1 && h('span.badge.ok', null, 'matched'))));

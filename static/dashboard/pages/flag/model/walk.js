@@ -170,7 +170,7 @@ const ordered = (is) => (/** @type {any} */ one, /** @type {any} */ other, /** @
 
 /** @param {any} value */
 function version(value) {
-  const found = /^[vV]?(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?$/.exec(String(value));
+  const found = /^[vV]?(0|[1-9]\d*)(?:\.(0|[1-9]\d*))?(?:\.(0|[1-9]\d*))?(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?$/.exec(String(value));
   return found && { numbers: [found[1], found[2] ?? 0, found[3] ?? 0].map(Number), before: found[4]?.split('.') ?? [] };
 }
 
