@@ -26,7 +26,7 @@ def test_figures_and_charts_show_what_the_server_does(sit: Callable[..., Desk], 
             house.server.publish("figures/x", number)
         expect(fact(at, "Connected")).to_contain_text(re.compile(r"[1-9]\d* SSE"))
         expect(fact(at, "Publish to deliver")).to_contain_text("ms")
-        expect(fact(at, "Log")).to_contain_text("memory:")
+        expect(fact(at, "Log")).to_contain_text("in memory only")
         expect(fact(at, "Kept for")).to_contain_text("30 days")
         expect(fact(at, "Server")).to_contain_text("0.1.0")
     for name in (

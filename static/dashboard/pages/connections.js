@@ -49,7 +49,7 @@ function figures(now) {
     fact('Delivered', () => `${number(now().rates.deliveries_per_s)}/s`, () => `${number(now().rates.publishes_per_s)}/s published`),
     fact('Lagging', () => number(all().lagging), () => `${number(all().replaying)} catching up`),
     fact('Publish to deliver', () => (now().latency.p99_ms === null ? '–' : `${number(now().latency.p99_ms)} ms`), () => (now().latency.p99_ms === null ? 'nothing was published just now' : `p99 of the last 10 s; half within ${number(now().latency.p50_ms)} ms`)),
-    fact('Log', () => (now().log.bytes === null ? `${number(now().log.events ?? 0)} events` : size(now().log.bytes)), () => [now().log.bytes !== null && now().log.events !== null && `${number(now().log.events)} events`, now().log.free_bytes !== null && `${size(now().log.free_bytes)} free`, now().log.url].filter(Boolean).join(' · ')),
+    fact('Log', () => (now().log.bytes === null ? `${number(now().log.events ?? 0)} events` : size(now().log.bytes)), () => [now().log.bytes !== null && now().log.events !== null && `${number(now().log.events)} events`, now().log.free_bytes !== null && `${size(now().log.free_bytes)} free`, now().log.url === 'memory:' ? 'in memory only' : now().log.url].filter(Boolean).join(' · ')),
     fact('Kept for', () => kept(now().log.retention), () => now().log.first && ['the oldest ', when(() => now().log.first.time)]),
     fact('Server', () => `up ${span(now().uptime_s)}`, () => `${now().version} · ${size(now().process.rss_bytes)} · ${span(now().process.cpu_s)} of CPU`));
 }
@@ -83,7 +83,7 @@ function connected() {
 }
 
 /** @type {import('../ui/table.js').Column[]} */
-const COLUMNS = [['Who', 'wide'], ['Address', 'small'], ['Transport'], ['State'], ['Behind', 'num'], ['Topics'], ['Since', 'small fit'], ['End it', 'unnamed fit']];
+const COLUMNS = [['Who', 'wide'], ['Address', 'small address'], ['Transport', 'fit'], ['State'], ['Behind', 'num'], ['Topics'], ['Since', 'small fit'], ['End it', 'unnamed fit']];
 
 /** @param {() => any} one @param {() => void} again */
 function row(one, again) {
@@ -101,7 +101,7 @@ function row(one, again) {
     }
   };
   return cells(COLUMNS, [
-    [h('bdi', null, subject), isOwn && h('span.muted', null, ' (this browser)'), h('div.small.muted', null, [role, credential].filter(Boolean).join(' · '))],
+    [h('bdi', null, subject), isOwn && h('span.muted', null, ' (this browser)'), h('div.small.muted', { title: credential }, [role, credential?.replace(/:.*(?=.{8}$)/, ' …')].filter(Boolean).join(' · '))],
     address ?? '–',
     NAMES[transport] ?? transport,
     h('span.badge', { class: () => LOOKS[one().state] ?? '' }, () => one().state),
