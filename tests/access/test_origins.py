@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from tests.api.served import serve
 
 from tricast.access.origins import OriginRules, allowed, check_rules
 from tricast.errors import BadRequest, Forbidden
@@ -99,3 +102,86 @@ def test_under_dev_the_pages_that_this_machine_serves_may_come_in() -> None:
     assert not rules.allows("http://localhost.evil.example", "localhost:8080")
     assert not rules.allows("https://evil.example", "localhost:8080")
     assert not OriginRules().allows("http://localhost:5173", "localhost:8080")
+
+
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        ("http://hub.example", "hub.example"),
+        ("http://hub.example:80", "hub.example"),
+        ("http://hub.example", "hub.example:80"),
+        ("http://hub.example:8443", "hub.example:8443"),
+    ],
+)
+def test_a_page_by_plain_http_is_not_of_a_server_that_is_asked_by_https(origin: str, host: str) -> None:
+    assert allowed(origin, host, ())
+    assert not allowed(origin, host, (), secure=True)
+    assert allowed(origin, host, (origin,), secure=True, cookies=True)
+    assert allowed(origin, host, (), (origin,), secure=True, cookies=True)
+
+
+@pytest.mark.parametrize("secure", [True, False])
+@pytest.mark.parametrize("host", ["hub.example", "hub.example:443", "hub.example:8443"])
+def test_a_page_by_https_is_of_its_server_whether_that_knows_of_its_tls_or_not(
+    host: str, secure: bool
+) -> None:
+    assert allowed(f"https://{host}", host, (), secure=secure, cookies=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "scheme", "may"),
+    [
+        ("http", "https", False),
+        ("websocket", "wss", False),
+        ("http", "http", True),
+        ("websocket", "ws", True),
+    ],
+)
+def test_what_a_page_by_plain_http_asks_with_a_session_is_judged_by_the_scheme(
+    kind: str, scheme: str, may: bool
+) -> None:
+    headers = [(b"host", b"hub.example"), (b"origin", b"http://hub.example")]
+    scope: dict[str, Any] = {"type": kind, "scheme": scheme, "method": "POST", "headers": headers}
+    if may:
+        OriginRules().check_page(scope)
+    else:
+        with pytest.raises(Forbidden, match=r"'http://hub\.example'"):
+            OriginRules().check_page(scope)
+
+
+@pytest.mark.parametrize(("scheme", "may"), [("https", False), ("http", True), (None, True)])
+def test_the_scheme_counts_for_websockets_and_for_who_reads_answers(scheme: str | None, may: bool) -> None:
+    with serve(dev=False) as server:
+        page = {"origin": server.url}
+        if scheme is not None:
+            page |= {"x-forwarded-proto": scheme, "x-forwarded-for": "192.0.2.77"}
+        with server.http(headers={**server.headers, **page}) as client:
+            for path in ("/v1/session", "/v1/events?topic=a&timeout=0"):
+                answer = client.get(path)
+                assert answer.headers.get("access-control-allow-origin") == (server.url if may else None)
+        with server.websocket("topic=a", additional_headers=page) as talk:
+            if may:
+                assert talk.next()["type"] == "tricast.hello"
+            else:
+                assert talk.closed() == 4403
+
+
+def test_the_scheme_that_a_believed_proxy_tells_counts() -> None:
+    """(401: the page may, but nobody has that name.)"""
+    body = {"login": "ann", "password": "correct horse"}
+    with serve(dev=False) as server, server.http(headers={"host": "hub.example"}) as client:
+        for scheme, page, status in (
+            ("https", "http", 403),
+            ("https", "https", 401),
+            ("http", "http", 401),
+            ("http", "https", 401),
+            (None, "http", 401),
+            (None, "https", 401),
+        ):
+            headers = {"origin": f"{page}://hub.example"}
+            if scheme is not None:
+                headers |= {"x-forwarded-proto": scheme, "x-forwarded-for": "192.0.2.77"}
+            answer = client.post("/v1/session", json=body, headers=headers)
+            assert answer.status_code == status, (scheme, page, answer.text)
+            if status == 403:
+                assert answer.json()["field"] == "origin"

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from tricast.access.people.cookies import is_secure
 from tricast.errors import BadRequest, Forbidden
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -24,7 +25,13 @@ _RULE = re.compile(r"(https?)://(\*\.)?(\[[0-9a-f:.]+\]|[^\s/:@*?#\[\]\\]+)(?::(
 
 
 def allowed(
-    origin: str, host: str, app_origins: Sequence[str], own: Sequence[str] = (), *, cookies: bool = False
+    origin: str,
+    host: str,
+    app_origins: Sequence[str],
+    own: Sequence[str] = (),
+    *,
+    cookies: bool = False,
+    secure: bool = False,
 ) -> bool:
     """Whether a page of `origin` may talk to the server that was asked for as `host`.
 
@@ -32,6 +39,9 @@ def allowed(
     names of a server behind a proxy that changes Host), or in `app_origins`:
     exactly, or below `https://*.example.com`. `*` holds for requests without
     cookies only. `null` (sandboxes, files) is no origin that a rule can name.
+
+    `secure`: asked for by https, of which a page by http is not the same origin.
+    Otherwise one by https is, as a proxy may do the TLS and not say so.
     """
     if "*" in app_origins and not cookies:
         return True
@@ -39,7 +49,7 @@ def allowed(
     if match is None:
         return False
     scheme, name, port = match.group(1), match.group(2), _port(match.group(1), match.group(3))
-    if _authority(host, scheme) == (name, port):
+    if _authority(host, scheme) == (name, port) and (scheme == "https" or not secure):
         return True
     return any(_rule_holds(rule, scheme, name, port) for rule in (*own, *app_origins) if rule != "*")
 
@@ -72,16 +82,18 @@ class OriginRules:
         self._own = check_rules(own)
         self._loopback = loopback
 
-    def check_origin(self, headers: Headers, host: str, *, ambient: bool = False) -> None:
+    def check_origin(
+        self, headers: Headers, host: str, *, ambient: bool = False, secure: bool = False
+    ) -> None:
         """Raises Forbidden if the request comes from a page that may not. No Origin: not a browser.
 
         `ambient`: the request is trusted for something that any page could make a
-        browser send, as with cookies, so that `*` doesn't hold.
+        browser send, as with cookies, so that `*` doesn't hold. `secure`: it came by https.
         """
         headers = tuple(headers)
         origin = header(headers, b"origin")
         cookies = ambient or header(headers, b"cookie") is not None
-        if origin is None or self.allows(origin, host, cookies=cookies):
+        if origin is None or self.allows(origin, host, cookies=cookies, secure=secure):
             return
         remedy = "add it to TRICAST_ALLOWED_ORIGINS"
         if "*" in self._app_origins:
@@ -101,7 +113,8 @@ class OriginRules:
         headers = scope["headers"]
         origin = header(headers, b"origin")
         if origin is not None:
-            self.check_origin(headers, header(headers, b"host") or "", ambient=True)
+            host = header(headers, b"host") or ""
+            self.check_origin(headers, host, ambient=True, secure=is_secure(scope))
         elif (site := header(headers, b"sec-fetch-site")) not in (None, "same-origin", "none"):
             raise Forbidden(f"a page of another origin asks for this (Sec-Fetch-Site: {site[:40]})")
         if scope.get("type") != "websocket" and _has_body(headers):
@@ -112,11 +125,11 @@ class OriginRules:
                     field="Content-Type",
                 )
 
-    def allows(self, origin: str, host: str, *, cookies: bool = False) -> bool:
+    def allows(self, origin: str, host: str, *, cookies: bool = False, secure: bool = False) -> bool:
         """Whether a page of `origin` may use this server as `host`, and read its answers."""
         if self._loopback and (match := _ORIGIN.fullmatch(origin.lower())) and match[2] in LOOPBACK_HOSTS:
             return True
-        return allowed(origin, host, self._app_origins, self._own, cookies=cookies)
+        return allowed(origin, host, self._app_origins, self._own, cookies=cookies, secure=secure)
 
 
 def header(headers: Headers, name: bytes) -> str | None:

@@ -250,7 +250,9 @@ class Api:
 
     def _check_origin(self, request: Request) -> None:
         origin = request.headers.get("origin")
-        if origin is not None and not self._allowed_origin(origin, request.headers.get("host", ""), True):
+        if origin is not None and not self._allowed_origin(
+            origin, http.own_host(request.scope, origin), True
+        ):
             raise Forbidden(
                 f"pages of {origin[:120]!r} may not do this: add the origin to allowed_origins",
                 field="origin",

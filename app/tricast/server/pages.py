@@ -5,15 +5,20 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from mimetypes import guess_type
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any, Final
 
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
+
+from tricast.flags.api.encodings import takes_gzip
 
 # Nothing but this server's own files, no inline script or style, and no text taken for markup.
 CONTENT_SECURITY_POLICY: Final = "; ".join(
@@ -44,6 +49,7 @@ _PAGE_HEADERS: Final = {
 }
 _COMPRESSED: Final = frozenset({".css", ".html", ".js", ".json", ".svg", ".ts"})
 _TYPES: Final = {".js": "text/javascript", ".ts": "text/plain"}
+_TAG: Final = re.compile(r'\*|"[^"]*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,11 @@ class File:
     compressed: bytes | None
     etag: str
     media_type: str
+
+    @property
+    def compressed_etag(self) -> str:
+        """Of the compressed body: other bytes have another tag (RFC 9110 §8.8.3.3)."""
+        return f'{self.etag[:-1]}-gzip"'
 
 
 class Pages(StaticFiles):
@@ -73,23 +84,33 @@ class Pages(StaticFiles):
         path = self._folder / "index.html"
         return self._answer(path, path.stat(), request.headers)
 
+    async def get_response(self, path: str, scope: Any) -> Response:
+        """What StaticFiles answers with, for a file's one path only: `main.js/` and `main.js/.` are none."""
+        if not scope["path"].endswith(f"/{Path(path).as_posix()}"):
+            raise HTTPException(status_code=404)
+        return await super().get_response(path, scope)
+
     def file_response(
         self, full_path: Any, stat_result: os.stat_result, scope: Any, status_code: int = 200
     ) -> Response:
         """What StaticFiles asks for once it has found the file inside the folder."""
         return self._answer(Path(full_path), stat_result, Request(scope).headers)
 
-    def _answer(self, path: Path, stat: os.stat_result, asked: Any) -> Response:
+    def _answer(self, path: Path, stat: os.stat_result, asked: Headers) -> Response:
         file = self._read(path, stat)
-        headers = {**self._headers, "etag": file.etag, "vary": "accept-encoding"}
+        small = file.compressed if takes_gzip(asked) else None
+        etag = file.etag if small is None else file.compressed_etag
+        headers = {**self._headers, "vary": "accept-encoding"}
         if file.media_type == "text/html":
             headers |= _PAGE_HEADERS
-        if file.etag in asked.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        if file.compressed is not None and "gzip" in asked.get("accept-encoding", ""):
+        # Who takes gzip may use either body that it has; who doesn't, only the plain one.
+        known = _known(asked, etag, file.etag)
+        if known is not None:
+            return Response(status_code=304, headers=headers | {"etag": known})
+        headers["etag"] = etag
+        if small is not None:
             headers["content-encoding"] = "gzip"
-            return Response(file.compressed, headers=headers, media_type=file.media_type)
-        return Response(file.body, headers=headers, media_type=file.media_type)
+        return Response(file.body if small is None else small, headers=headers, media_type=file.media_type)
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         """What StaticFiles asks for in a thread: a file is read and compressed there too."""
@@ -106,6 +127,12 @@ class Pages(StaticFiles):
             for old in [each for each in self._kept if each[0] == key[0] and each != key]:
                 del self._kept[old]
         return file
+
+
+def _known(asked: Headers, *etags: str) -> str | None:
+    """The first of `etags` that If-None-Match names, compared weakly (RFC 9110 §13.1.2); `*` names all."""
+    given = _TAG.findall(",".join(asked.getlist("if-none-match")))
+    return next((etag for etag in etags if etag in given or "*" in given), None)
 
 
 def file_of(path: Path, body: bytes) -> File:

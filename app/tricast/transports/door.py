@@ -90,14 +90,13 @@ class Door:
 
     def check_origin(self, scope: Any, *, cookies: bool = False) -> None:
         """Raises Forbidden for a browser's request from a page that isn't allowed."""
-        origin = http.header(scope, b"origin")
-        if origin is None:
+        given = http.header(scope, b"origin")
+        if given is None:
             return
-        host = (http.header(scope, b"host") or b"").decode("latin-1")
-        if not self.allowed_origin(origin.decode("latin-1"), host, cookies):
+        origin = given.decode("latin-1")
+        if not self.allowed_origin(origin, http.own_host(scope, origin), cookies):
             raise Forbidden(
-                f"pages of {origin.decode('latin-1')[:120]!r} may not use this hub: add the origin to "
-                "allowed_origins",
+                f"pages of {origin[:120]!r} may not use this hub: add the origin to allowed_origins",
                 field="origin",
             )
 

@@ -79,6 +79,16 @@ def header(scope: Any, name: bytes) -> bytes | None:
     return None
 
 
+def own_host(scope: Any, origin: str) -> str:
+    """The Host that a page's origin is to be compared with.
+
+    '' if the request came by https and the page by plain http: that is none of this host's origin.
+    """
+    if scope.get("scheme") in ("https", "wss") and origin.lower().startswith("http://"):
+        return ""
+    return (header(scope, b"host") or b"").decode("latin-1")
+
+
 # (origin, host, with cookies) → may a page from there read the answer?
 Allowed = Callable[[str, str, bool], bool]
 
@@ -95,9 +105,9 @@ def cors(scope: Any, allowed: Allowed) -> Headers:
     origin = header(scope, b"origin")
     if origin is None:
         return ()
-    host = (header(scope, b"host") or b"").decode("latin-1")
+    page = origin.decode("latin-1")
     cookies = header(scope, b"cookie") is not None
-    if not allowed(origin.decode("latin-1"), host, cookies):
+    if not allowed(page, own_host(scope, page), cookies):
         return ((b"vary", b"Origin"),)
     return (
         (b"access-control-allow-origin", origin),

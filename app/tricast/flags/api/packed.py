@@ -9,6 +9,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tricast.flags.api.encodings import takes_gzip
+
 WORTH_IT_BYTES: Final = 2048
 _LEVEL: Final = 3  # (more takes twice the time for a tenth less)
 
@@ -20,7 +22,7 @@ async def packed(request: Request, answer: Response) -> Response:
     """
     answer.headers.add_vary_header("Accept-Encoding")
     body = bytes(answer.body)
-    if len(body) < WORTH_IT_BYTES or "gzip" not in request.headers.get("accept-encoding", ""):
+    if len(body) < WORTH_IT_BYTES or not takes_gzip(request.headers):
         return answer
     headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
     if etag := headers.get("etag"):
