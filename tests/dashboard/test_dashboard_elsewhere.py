@@ -154,7 +154,7 @@ def test_who_signs_in_is_in_at_the_other_tab_too(sit: Callable[..., Desk], house
     at.page.get_by_label("Login").fill("rory")
     at.page.get_by_label("Password").fill("correct horse")
     at.press("Enter")
-    expect(at.page.get_by_role("heading", name="Flags")).to_be_visible()
+    expect(at.page.get_by_role("heading", name="Flags", level=1)).to_be_visible()
     other.page.bring_to_front()
     other.page.evaluate("dispatchEvent(new Event('focus'))")  # (which a browser without a window doesn’t say)
     expect(other.page.get_by_role("heading", name="Activity")).to_be_visible()
