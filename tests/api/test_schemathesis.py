@@ -14,7 +14,7 @@ from tests.api.served import Served
 from tricast.api.openapi import openapi as document
 from tricast.flags.api.openapi import FLAGS_PATHS, FLAGS_SCHEMAS
 
-_EXAMPLES = 60
+_EXAMPLES = 20
 _QUICK = settings(
     max_examples=_EXAMPLES,
     deadline=None,

@@ -6,4 +6,6 @@ from __future__ import annotations
 OPTIONS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
+    # Fewer processes: a third of the time of a test went into starting them.
+    *("--in-process-gpu", "--process-per-site"),
 )
