@@ -1,10 +1,10 @@
+import { flagsAhead, rememberIn } from './ahead.js';
 import { h, replace } from './core/dom.js';
 import { computed, effect, scope, untracked } from './core/reactive.js';
 import { place } from './core/router.js';
 import { door } from './pages/door.js';
 import { shell } from './shell.js';
-import { loadApps, wantedApp } from './store/apps.js';
-import { askAhead } from './store/flags.js';
+import { loadApps } from './store/apps.js';
 import { connectAs, disconnect } from './store/live.js';
 import { isIn, loadSession, me, session } from './store/session.js';
 import { keepFocus } from './ui/focus.js';
@@ -22,8 +22,7 @@ const PATIENCE_MS = 150;
 
 /** Asks for what every page begins with. */
 async function load() {
-  const name = wantedApp();
-  const list = name && ['flags', undefined].includes(place().path[0]) && askAhead(name);
+  const list = flagsAhead();
   await loadApps().catch((error) => failed(error, 'The apps could not be loaded'));
   await list;
 }
@@ -38,6 +37,7 @@ function begin() {
     if (who === undefined) place(); // (the door has several faces)
     untracked(async () => {
       const mine = ++turn;
+      rememberIn(who !== undefined);
       end();
       end = () => {};
       if (who === undefined) disconnect();

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Route, expect
 from tests.api.served import Served
 from tests.clients.faultproxy import FaultProxy, proxying
 from tests.dashboard.desk import Desk, desks
@@ -140,6 +140,52 @@ def test_the_first_load_is_small(chromium: Browser, house: House) -> None:
         expect(state(at)).to_have_text(re.compile("^live"))
         assert 0 < len(sizes) <= FIRST_LOAD_REQUESTS
         assert sum(sizes) <= FIRST_LOAD_BYTES, f"{sum(sizes) / 1024:.1f} KiB in {len(sizes)} requests"
+
+
+def test_what_a_page_begins_with_is_asked_for_once_and_only_by_who_is_in(
+    sit: Callable[..., Desk], house: House
+) -> None:
+    make_app(house.server, "once")
+    a_flag(house.server, "once", "one")
+    asked: list[str] = []
+
+    def begin(*, reload: bool = True) -> list[str]:
+        asked.clear()
+        if reload:
+            at.page.reload()
+        at.page.wait_for_load_state("networkidle")
+        return sorted(path for path in asked if path in ("session", "apps", "flags"))
+
+    at = sit(house.joined("olga"), "/static/icon.svg")
+    at.page.on("request", lambda request: asked.append(request.url.split("/v1/")[-1].split("?")[0]))
+    at.go("/#/flags?app=once")
+    expect(at.row("one")).to_be_visible()
+    assert begin(reload=False) == []
+    for _ in range(2):  # (the first time it isn't known that one will be in; then it is)
+        assert begin() == ["apps", "flags", "session"]
+        expect(at.row("one")).to_be_visible()
+    at.go("/#/activity?app=once")
+    assert begin() == ["apps", "session"]
+    at.button("olga").click()
+    at.page.get_by_role("menuitem", name="Sign out").click()
+    expect(at.button("Sign in")).to_be_visible()
+    assert begin() == ["session"]
+
+
+def test_a_link_to_a_flag_gives_it_the_focus_however_late_the_apps_are(
+    desk: Callable[..., Desk], server: Served
+) -> None:
+    make_app(server, "late")
+    a_flag(server, "late", "one")
+    at = desk("/static/icon.svg")
+    held: list[Route] = []
+    at.page.route("**/v1/apps", lambda route: held.append(route))
+    at.go("/#/flags/one?app=late")
+    expect(at.page.get_by_role("heading", name="Flags")).to_be_visible()
+    held[0].continue_()
+    expect(at.page.get_by_role("complementary", name="Flag one")).to_be_focused()
+    expect(at.page.get_by_role("tab", name="Targeting")).to_be_visible()
+    expect(at.page.get_by_role("complementary", name="Flag one")).to_be_focused()
 
 
 def test_a_page_left_alone_does_nothing(sit: Callable[..., Desk], house: House) -> None:

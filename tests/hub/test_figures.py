@@ -107,7 +107,7 @@ async def test_deliveries_are_counted_on_every_transport() -> None:
         assert hub.stats.answered == 2
         hub.figures.tick()
         rates = hub.figures.rates()
-        assert rates.deliveries_per_s == pytest.approx(3 * rates.publishes_per_s)
+        assert rates.deliveries_per_s == pytest.approx(3 * rates.publishes_per_s, abs=0.002)  # (thousandths)
         assert rates.publishes_per_s > 0
 
 

@@ -62,4 +62,28 @@ async function reach(url, options) {
   }
 }
 
-export const get = (/** @type {string} */ path, /** @type {Record<string, unknown>} */ query = {}) => ask('GET', path, { query });
+/** How long an answer may have been waiting for somebody who needs it. */
+const AHEAD_MS = 2000;
+/** Answers that nobody has needed yet, by address. @type {Map<string, {answer: Promise<any>, until: number}>} */
+const ahead = new Map();
+
+/** @param {string} path @param {Record<string, unknown>} [query] @returns {Promise<any>} */
+export function get(path, query = {}) {
+  const here = taken(address(path, query));
+  return here ? here.catch(() => ask('GET', path, { query })) : ask('GET', path, { query });
+}
+
+/** Asks for what `get` will be called for in a moment. @param {string} path @param {Record<string, unknown>} [query] @returns {Promise<void>} when the answer is there, or won't be */
+export function getAhead(path, query = {}) {
+  const at = address(path, query);
+  const answer = taken(at) ?? ask('GET', path, { query });
+  ahead.set(at, { answer, until: performance.now() + AHEAD_MS });
+  return answer.then(() => {}, () => {}); // (whoever needs it asks again, and is told)
+}
+
+/** @param {string} at an address */
+function taken(at) {
+  const found = ahead.get(at);
+  ahead.delete(at);
+  return found && performance.now() < found.until ? found.answer : undefined;
+}

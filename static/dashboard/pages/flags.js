@@ -25,8 +25,8 @@ export function page({ together }) {
   const chosen = chosenOf(flags);
   const selected = signal('');
   const open = computed(() => place().path[1]);
-  /** The same key in another app is another flag. */
-  const opened = computed(() => (open() ? `${app()?.app}\n${open()}` : ''));
+  /** The same key in another app is another flag. (Which app it is must be known.) */
+  const opened = computed(() => (open() && apps() ? `${app()?.app}\n${open()}` : ''));
   const search = h('input.input.flag-search', { type: 'search', placeholder: 'Search', 'aria-label': 'Search flags', 'aria-keyshortcuts': '/', spellcheck: false, value: untracked(query),
     oninput: (/** @type {any} */ event) => setParameters({ q: event.target.value }),
     onkeydown: (/** @type {KeyboardEvent} */ event) => event.key === 'Escape' && (search.value ? (setParameters({ q: null }), (search.value = '')) : search.blur()) });

@@ -24,6 +24,9 @@ export async function loadApps() {
   apps.set((await get('/v1/apps')).apps);
 }
 
+/** What the flags of an app are asked for with. @param {string} app */
+export const listOf = (app) => ({ app, archived: 'true' });
+
 /** @param {string} key */
 export const rememberApp = (key) => localStorage.setItem(KEPT, key);
 

@@ -1,6 +1,6 @@
 import { ask, get } from '../core/api.js';
 import { cleanup, effect, signal, untracked } from '../core/reactive.js';
-import { app } from './apps.js';
+import { app, listOf } from './apps.js';
 import { live } from './live.js';
 
 /**
@@ -37,23 +37,6 @@ const MOST_ALONE = 10;
 /** More events than this are not read one by one, but the list anew. */
 const MOST_MISSED = 100;
 
-const listOf = (/** @type {string} */ name) => get('/v1/flags', { app: name, archived: 'true' });
-/** A list on its way before anybody has shown that they need it. @type {{name: string, answer: Promise<any>} | undefined} */
-let ahead;
-
-/** Asks for the list of an app that will likely be looked at, together with what else the page begins with. @param {string} name @returns {Promise<void>} when it is there, or isn't */
-export function askAhead(name) {
-  ahead = { name, answer: listOf(name) };
-  return ahead.answer.then(() => {}, () => {}); // (asked for again by who needs it)
-}
-
-/** @param {string} name */
-function list(name) {
-  const answer = ahead?.name === name ? ahead.answer.catch(() => listOf(name)) : listOf(name);
-  ahead = undefined;
-  return answer;
-}
-
 /**
  * All flags of the app that is looked at, as they are now: a list, then every event after its cursor.
  * @typedef {ReturnType<typeof openFlags>} Flags
@@ -87,7 +70,7 @@ export function openFlags() {
     if (!name) return;
     late = [];
     try {
-      const answer = await list(name);
+      const answer = await get('/v1/flags', listOf(name));
       if (mine !== turn) return;
       flags = new Map(answer.flags.map((/** @type {Flag} */ flag) => [flag.key, flag]));
       cursor = answer.cursor;

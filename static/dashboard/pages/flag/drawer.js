@@ -42,6 +42,6 @@ export function drawer({ flags, together, key, close }) {
     const content = made();
     return content ? untracked(content) : h('div.drawer-body', null, loading(8));
   });
-  if (document.activeElement?.closest('.flags-body') || document.activeElement === document.body) queueMicrotask(() => element.focus({ preventScroll: true }));
+  if (document.activeElement?.closest('.flags-body, .flag-drawer') || document.activeElement === document.body) queueMicrotask(() => element.focus({ preventScroll: true }));
   return element;
 }
