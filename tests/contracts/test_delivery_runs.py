@@ -178,7 +178,7 @@ async def read(here: Installation, follower: Follower, count: int) -> None:
     slices=st.sampled_from([1, 256]),
     recent=st.sampled_from([0, 2000, 1 << 20]),
 )
-@settings(deadline=None, max_examples=75, suppress_health_check=list(HealthCheck), derandomize=False)
+@settings(deadline=None, max_examples=50, suppress_health_check=list(HealthCheck), derandomize=False)
 async def test_any_interleaving_gives_each_event_once_or_a_true_reset(
     log: str, path: Path_, ops: list[tuple[Any, ...]], slices: int, recent: int
 ) -> None:

@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import pytest
 from playwright.sync_api import Browser, Locator, Route, expect
 from tests.api.served import Served
 from tests.clients.faultproxy import FaultProxy, proxying
-from tests.dashboard.desk import Desk, desks
+from tests.dashboard.desk import TIMEOUT_MS, Desk, desks
 from tests.dashboard.house import House
 from tests.dashboard.shop import a_flag, make_app, toggle
 
@@ -21,14 +22,15 @@ FIRST_LOAD_REQUESTS = 12
 
 
 @contextmanager
-def proxied(upstream: int) -> Iterator[FaultProxy]:
-    """A fault proxy, in a thread of its own."""
+def proxied(upstream: int, *, buffers: bool = False) -> Iterator[FaultProxy]:
+    """A fault proxy that lets no WebSocket through, in a thread of its own."""
     ready, over = threading.Event(), asyncio.Event()
     made: list[tuple[FaultProxy, asyncio.AbstractEventLoop]] = []
 
     async def run() -> None:
         async with proxying(upstream) as proxy:
             proxy.faults.upgrade = "refuse"
+            proxy.faults.buffers = buffers
             made.append((proxy, asyncio.get_running_loop()))
             ready.set()
             await over.wait()
@@ -71,6 +73,34 @@ def test_where_websockets_are_blocked_it_is_live_over_sse(desk: Callable[..., De
             expect(each.row("one").get_by_role("switch").last).to_have_attribute("aria-checked", "false")
         without_network_errors(at)
         at.page.goto("about:blank")
+
+
+@pytest.mark.parametrize(("buffers", "transport"), [(False, "SSE"), (True, "long-poll")])
+def test_people_work_together_though_only_one_has_websockets(
+    sit: Callable[..., Desk], house: House, *, buffers: bool, transport: str
+) -> None:
+    app = f"mixed-{transport.lower()}"
+    make_app(house.server, app)
+    a_flag(house.server, app, "one")
+    place = f"/#/flags/one?app={app}&env=development&tab=details"
+    with proxied(house.server.address[1], buffers=buffers) as proxy:
+        ann, ben = sit("ann", place), sit("ben", "/static/icon.svg")
+        ben.url = proxy.url
+        ben.go(place)
+        expect(state(ben)).to_have_text(re.compile(f"live · {transport}"), timeout=TIMEOUT_MS)
+        expect(ann.page.locator(".drawer-head").get_by_label("Ben is looking at this flag")).to_be_visible()
+        ann.page.get_by_label("Description").fill("Ann’s words")
+        expect(ben.page.locator('[data-place="/description"] .field-person')).to_contain_text("Ann")
+        ben.page.get_by_label("Description").fill("Ben’s words")
+        expect(ann.page.locator('[data-place="/description"] .field-person')).to_contain_text("Ben")
+        ann.press("Control+Enter")
+        both = ben.page.get_by_role("group", name="Description: two values")
+        expect(both).to_contain_text("Ann’s words")
+        both.get_by_role("button", name="Keep mine").click()
+        ben.press("Control+Enter")
+        expect(ann.page.get_by_label("Description")).to_have_value("Ben’s words")
+        without_network_errors(ben)
+        ben.page.goto("about:blank")
 
 
 def test_who_is_offline_is_told_how_old_the_picture_is(desk: Callable[..., Desk], server: Served) -> None:
