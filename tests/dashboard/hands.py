@@ -73,7 +73,8 @@ class Hands:
         expect(self.here(role, name), f"at {self.sees()}").to_have_count(1)
 
     def to(self, role: Any, name: str, *, back: bool = False) -> None:
-        """Tab by Tab (or back) until one is there."""
+        """Tab by Tab (or back) until one is there. (What is still being loaded is waited for.)"""
+        expect(self.page.get_by_role(role, name=name, exact=True).first).to_be_attached()
         passed = [self.sees()]
         while not (name.startswith(passed[-1]) and self.here(role, name).count()):
             assert len(passed) <= MOST_TABS, f"no way to the {role} {name!r}; only to {passed}"
