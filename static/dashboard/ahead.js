@@ -7,10 +7,10 @@ import { listOf, wantedApp } from './store/apps.js';
  * others are still being made.
  */
 
-const KEPT = 'tricast:in';
+const KEPT = 'tricast:out';
 
-/** Whether one was in when this browser was here before: then one mostly still is. @param {boolean} isIn */
-export const rememberIn = (isIn) => (isIn ? localStorage.setItem(KEPT, 'yes') : localStorage.removeItem(KEPT));
+/** Whether one is in, for the next time: most of the time one then still is. @param {boolean} isIn */
+export const rememberIn = (isIn) => (isIn ? localStorage.removeItem(KEPT) : localStorage.setItem(KEPT, 'yes'));
 
 /** The list of flags, where it will be looked at. */
 export async function flagsAhead() {
@@ -19,7 +19,7 @@ export async function flagsAhead() {
 }
 
 getAhead('/v1/session');
-if (localStorage.getItem(KEPT)) {
+if (!localStorage.getItem(KEPT)) {
   getAhead('/v1/apps');
   flagsAhead();
 }

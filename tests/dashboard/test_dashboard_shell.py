@@ -191,7 +191,7 @@ def test_what_a_page_begins_with_is_asked_for_once_and_only_by_who_is_in(
     at.go("/#/flags?app=once")
     expect(at.row("one")).to_be_visible()
     assert begin(reload=False) == []
-    for _ in range(2):  # (the first time it isn't known that one will be in; then it is)
+    for _ in range(2):
         assert begin() == ["apps", "flags", "session"]
         expect(at.row("one")).to_be_visible()
     at.go("/#/activity?app=once")

@@ -32,6 +32,8 @@ import { live } from './live.js';
 
 /** How long after the first of several changes the list is told: less than a frame. */
 const TOGETHER_MS = 8;
+/** How long a list takes to be on the screen: what it can be seen without is asked for then. */
+const SHOWN_MS = 50;
 /** More flags than this at once are read as a list. */
 const MOST_ALONE = 10;
 /** More events than this are not read one by one, but the list anew. */
@@ -85,7 +87,7 @@ export function openFlags() {
       late = undefined;
       problem.set(/** @type {Error} */ (error));
     }
-    get('/v1/usage', { app: name }).then((found) => mine === turn && usage.set(found.flags), () => {});
+    setTimeout(() => mine === turn && get('/v1/usage', { app: name }).then((found) => mine === turn && usage.set(found.flags), () => {}), SHOWN_MS);
   }
 
   /** What happened after the list, and before its events came by themselves. @param {string[]} topics */
