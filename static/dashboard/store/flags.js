@@ -1,5 +1,6 @@
 import { ask, get } from '../core/api.js';
 import { cleanup, effect, signal, untracked } from '../core/reactive.js';
+import { onceShown } from '../core/shown.js';
 import { app, listOf } from './apps.js';
 import { live } from './live.js';
 
@@ -32,8 +33,6 @@ import { live } from './live.js';
 
 /** How long after the first of several changes the list is told: less than a frame. */
 const TOGETHER_MS = 8;
-/** How long a list takes to be on the screen: what it can be seen without is asked for then. */
-const SHOWN_MS = 50;
 /** More flags than this at once are read as a list. */
 const MOST_ALONE = 10;
 /** More events than this are not read one by one, but the list anew. */
@@ -87,7 +86,11 @@ export function openFlags() {
       late = undefined;
       problem.set(/** @type {Error} */ (error));
     }
-    setTimeout(() => mine === turn && get('/v1/usage', { app: name }).then((found) => mine === turn && usage.set(found.flags), () => {}), SHOWN_MS);
+    onceShown(async () => {
+      if (mine !== turn) return;
+      const found = await get('/v1/usage', { app: name }).catch(() => undefined);
+      if (found && mine === turn) usage.set(found.flags);
+    });
   }
 
   /** What happened after the list, and before its events came by themselves. @param {string[]} topics */

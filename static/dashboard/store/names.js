@@ -1,10 +1,9 @@
 import { get } from '../core/api.js';
 import { signal } from '../core/reactive.js';
+import { onceShown } from '../core/shown.js';
 
 /** @typedef {{login: string, name: string, role: string}} Named */
 
-/** How long a page takes to be on the screen: names are asked for then. */
-const SHOWN_MS = 50;
 /** Who there is, by login. */
 const people = signal(/** @type {Map<string, Named>} */ (new Map()));
 /** Subjects that were not known: asked for once, since keys and tokens are subjects too. @type {Set<string>} */
@@ -30,7 +29,7 @@ function known(subject) {
   const found = people().get(subject);
   if (!found && !missed.has(subject)) {
     missed.add(subject);
-    setTimeout(loadNames, SHOWN_MS);
+    onceShown(loadNames);
   }
   return found;
 }
