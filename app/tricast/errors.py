@@ -32,6 +32,10 @@ from typing import Any, ClassVar
 
 import orjson
 
+# Close codes that would come again without a change (DELIVERY.md 24). 1002 is none: no client breaks RFC 6455
+# at the wish of its user, but proxies do (Caddy before 2.6.3, when it is reloaded), and not the next time.
+FINAL_CLOSES = frozenset({1003, *range(1007, 1011), *range(4400, 4500)})
+
 
 class TricastError(Exception):
     """The base of them all. The message says what was wrong, which value, and what to do.

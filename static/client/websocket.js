@@ -3,8 +3,8 @@ import { eventsUrl, parse } from './wire.js';
 
 /** @import {Open, Problem, Setup, Socket} from './shapes.js' */
 
-// RFC 6455 §7.4.1: it would be as wrong the next time.
-const WRONG = [1002, 1003, 1007, 1008, 1009, 1010];
+// RFC 6455 §7.4.1: it would be as wrong the next time. (1002 is not: a proxy broke what was on the way.)
+const WRONG = [1003, 1007, 1008, 1009, 1010];
 
 /** @type {Open} */
 export function openWebSocket(setup, ask, sink) {

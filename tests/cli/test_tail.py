@@ -89,8 +89,8 @@ def test_auto_takes_the_first_transport_that_gets_through(
 ) -> None:
     tricast.ok("publish", topic, "1")
     with (
-        proxying(dev_server.url, **blocked) as url,
-        tricast.running("tail", topic, "--since", "earliest", "--url", url) as tail,
+        proxying(dev_server.url, **blocked) as proxy,
+        tricast.running("tail", topic, "--since", "earliest", "--url", proxy.url) as tail,
     ):
         assert next_data(tail) == 1
         notes = [next_note(tail) for _ in blocked]
@@ -100,8 +100,23 @@ def test_auto_takes_the_first_transport_that_gets_through(
 def test_one_transport_that_does_not_get_through_is_an_error(
     dev_server: Server, tricast: Command, topic: str
 ) -> None:
-    with proxying(dev_server.url, websocket=True) as url:
-        tricast.fails(1, "tail", topic, "--transport", "websocket", "--url", url)
+    with proxying(dev_server.url, websocket=True) as proxy:
+        tricast.fails(1, "tail", topic, "--transport", "websocket", "--url", proxy.url)
+
+
+def test_a_proxy_that_breaks_the_protocol_ends_it_not(
+    dev_server: Server, tricast: Command, topic: str
+) -> None:
+    tricast.ok("publish", topic, "1")
+    with (
+        proxying(dev_server.url) as proxy,
+        tricast.running("tail", topic, "--since", "earliest", "--url", proxy.url) as tail,
+    ):
+        assert next_data(tail) == 1
+        proxy.end_unmasked()
+        assert "1002" in next_note(tail)
+        tricast.ok("publish", topic, "2")
+        assert next_data(tail) == 2
 
 
 def test_no_follow_stops_where_the_log_is_now(tricast: Command, topic: str) -> None:

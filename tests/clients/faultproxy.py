@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from tests.clients.faults import HEAD_END, Faults, Head, Kind, answer, closing
 
 PIECE_BYTES = 64 * 1024
+UNMASKED_CLOSE = b"\x88\x02\x03\xe9"  # (1001: it goes away)
 _GONE = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError)
 
 
@@ -34,6 +35,11 @@ class Passage:
     @property
     def is_stalled(self) -> bool:
         return not self._moves.is_set()
+
+    def end_unmasked(self) -> None:
+        """Tell the server of a WebSocket that it ends, unmasked, which no client may do."""
+        if self.kind == "websocket" and self.up is not None:
+            self.up.write(UNMASKED_CLOSE)
 
     def cut(self) -> None:
         """Reset both ends."""
@@ -151,6 +157,11 @@ class FaultProxy:
         for passage in tuple(self._passages):
             if passage.is_stalled:
                 passage.cut()
+
+    def end_unmasked(self) -> None:
+        """End WebSockets as Caddy before 2.6.3 does when it is reloaded."""
+        for passage in self._passages:
+            passage.end_unmasked()
 
     @asynccontextmanager
     async def flapping(self, every_s: float) -> AsyncIterator[None]:

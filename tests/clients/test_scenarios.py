@@ -148,6 +148,21 @@ async def test_a_network_that_flaps_loses_nothing(hub: Hub, language: Language) 
         await one_connection(hub)
 
 
+async def test_a_proxy_that_breaks_the_protocol_towards_the_server_costs_no_event(
+    hub: Hub, language: Language
+) -> None:
+    """The server answers 1002, which the proxy passes on; nobody could do anything about it but come back."""
+    async with following(language, hub.url, hub.topic) as client:
+        await client.live("websocket")
+        async with publishing(hub, EVENTS):
+            for ends in range(1, 4):
+                hub.proxy.end_unmasked()
+                await client.until(lambda me, n=ends: me.states.count("reconnecting") == n)  # type: ignore[misc]
+                await client.live("websocket")
+        await has_all(client, hub)
+        assert hub.proxy.seen == {"websocket": 4}
+
+
 async def test_a_server_that_is_killed_and_started_again_is_found_again(
     mortal: Hub, language: Language
 ) -> None:

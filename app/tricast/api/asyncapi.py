@@ -18,7 +18,7 @@ _COMMAND_REF: Schema = {
 }
 _OTHER_CODES = {
     1000: "Closed by the client's wish.",
-    1002: "A frame that breaks the protocol (RFC 6455). Don't reconnect without a change.",
+    1002: "A frame that breaks the protocol (RFC 6455), as a proxy's may. Reconnect.",
     1007: "Text that is not UTF-8. Don't reconnect without a change.",
     1009: "A message far beyond the limit. Don't reconnect without a change.",
     1006: "No Close frame at all: the connection broke. Reconnect; the cursor is still good.",
@@ -124,7 +124,7 @@ def _channel() -> Schema:
             "ws": {"method": "GET", "query": _QUERY, "headers": _HEADERS, "bindingVersion": "0.1.0"}
         },
         "x-close-codes": close_codes(),
-        "x-close-codes-rule": "4400-4499, 1002, 1003 and 1007-1010: do not reconnect without a change. All "
+        "x-close-codes-rule": "4400-4499, 1003 and 1007-1010: do not reconnect without a change. All "
         "others: reconnect, with the last cursor.",
     }
 

@@ -27,12 +27,10 @@ from tricast.cli.subscription import (
     message,
     refusal,
 )
+from tricast.errors import FINAL_CLOSES
 
 CONNECT_S = 10.0
 POLL_S = 25
-
-# DELIVERY.md 24: these say "not without a change".
-_FINAL_CLOSES = frozenset({1002, 1003, *range(1007, 1011), *range(4400, 4500)})
 
 Session = Callable[[Connection, Query, str], AsyncGenerator[Message]]
 
@@ -84,7 +82,7 @@ def _closed(error: ConnectionClosed) -> Ended:
     if error.rcvd is None:
         return Dropped("the connection broke")
     why = f"the server closed the connection: {error.rcvd.code} {error.rcvd.reason}".rstrip()
-    return Refused(why) if error.rcvd.code in _FINAL_CLOSES else Dropped(why)
+    return Refused(why) if error.rcvd.code in FINAL_CLOSES else Dropped(why)
 
 
 async def sse(connection: Connection, query: Query, cursor: str) -> AsyncGenerator[Message]:

@@ -24,8 +24,6 @@ from tricast.errors import (
     Unavailable,
 )
 
-# DELIVERY.md 24: these say "not without a change".
-FINAL_CLOSES = frozenset({1002, 1003, *range(1007, 1011), *range(4400, 4500)})
 LATER = frozenset({408, 425, 429, *range(500, 600)})
 _LAPSED = frozenset(("expired", "revoked", "unauthorized"))
 _STANDARD = frozenset({"type", "title", "status", "detail", "field", "retry_after_s", "instance"})

@@ -180,7 +180,7 @@ test('a refusal that is busy, not wrong, is retried and blames no transport', as
   assert.equal(web.opened.length, 6);
 });
 
-for (const code of [4400, 4403, 4413, 1002, 1003, 1007, 1008, 1009, 1010]) {
+for (const code of [4400, 4403, 4413, 1003, 1007, 1008, 1009, 1010]) {
   test(`a Close with ${code} is final: it fails and stays so`, async () => {
     const { web, clock, client } = await live();
     web.last.end(code, 'why');
@@ -192,7 +192,7 @@ for (const code of [4400, 4403, 4413, 1002, 1003, 1007, 1008, 1009, 1010]) {
   });
 }
 
-for (const code of [1000, 1001, 1006, 1011, 1012, 4500, 4503, 4529]) {
+for (const code of [1000, 1001, 1002, 1006, 1011, 1012, 4500, 4503, 4529]) {
   test(`after a Close with ${code} it comes back`, async () => {
     const { web, clock } = await live();
     web.last.end(code);

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from tricast.client.ends import Dropped, Ended, Refused
 from tricast.client.link import Open
 from tricast.client.message import Message, parse
-from tricast.client.problems import FINAL_CLOSES, class_of, retry_after_s
+from tricast.client.problems import class_of, retry_after_s
 from tricast.client.transports.endpoint import (
     MAX_MESSAGE_BYTES,
     Endpoint,
@@ -22,6 +22,7 @@ from tricast.client.transports.endpoint import (
     lost,
     through_proxy,
 )
+from tricast.errors import FINAL_CLOSES
 
 SUBPROTOCOL = "tricast.v1"
 # The library would log the handshake with its credentials, and commands with tokens, at DEBUG.
