@@ -16,7 +16,7 @@ from tricast.access.context import Context
 from tricast.access.grants import realm_of
 from tricast.access.key import Key
 from tricast.access.people.person import session_id_of
-from tricast.api.admin_schema import KeyRequest, RevokeRequest, TokenRequest
+from tricast.api.admin_bodies import KeyRequest, RevokeRequest, TokenRequest
 from tricast.api.answers import Api, Ask, Body, json_answer
 from tricast.errors import BadRequest, Forbidden, NotFound, Unauthorized
 from tricast.event import rfc3339

@@ -1,27 +1,48 @@
-"""`/openapi.json` and `/asyncapi.json`: what the server says of itself, for machines."""
+"""`/openapi.json` and `/asyncapi.json`: what the server says of itself, for machines.
+
+They are made when they are asked for: most servers are started without anybody who wants them.
+"""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import cache
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tricast.api.asyncapi import asyncapi
-from tricast.api.openapi import openapi
 from tricast.api.schemas import Schema
 
-
-def document_routes(version: str, *, paths: Schema, schemas: Schema) -> list[Route]:
-    """The routes of both documents. `paths` and `schemas`: see `openapi`."""
-    return [
-        _route("/openapi.json", orjson.dumps(openapi(version, paths=paths, schemas=schemas))),
-        _route("/asyncapi.json", orjson.dumps(asyncapi(version))),
-    ]
+# Paths and schemas of the applications on the hub.
+Applications = Callable[[], tuple[Schema, Schema]]
 
 
-def _route(path: str, document: bytes) -> Route:
+def document_routes(version: str, applications: Applications) -> list[Route]:
+    """The routes of both documents."""
+
+    def openapi() -> Schema:
+        from tricast.api.openapi import openapi as document
+
+        paths, schemas = applications()
+        return document(version, paths=paths, schemas=schemas)
+
+    def asyncapi() -> Schema:
+        from tricast.api.asyncapi import asyncapi as document
+
+        return document(version)
+
+    return [_route("/openapi.json", openapi), _route("/asyncapi.json", asyncapi)]
+
+
+def _route(path: str, make: Callable[[], Schema]) -> Route:
+    made = cache(lambda: orjson.dumps(make()))
+
     async def answer(_: Request) -> Response:
+        # (the first time it takes a while, in which others go on)
+        document = await asyncio.to_thread(made)
         # Anybody may read it, from any page: it holds nothing that isn't in the source.
         return Response(document, media_type="application/json", headers={"access-control-allow-origin": "*"})
 

@@ -17,7 +17,7 @@ from tricast.access.context import Context
 from tricast.access.people.person import Person, fold_login, session_id_of
 from tricast.access.people.sessions import Session
 from tricast.api.answers import Api, Ask, json_answer, problem_response
-from tricast.api.people_schema import InviteRequest, PersonRequest
+from tricast.api.people_bodies import InviteRequest, PersonRequest
 from tricast.api.sign_in import MAX_BODY_BYTES, name_of, signed_in, without_cookie
 from tricast.errors import BadRequest, Forbidden, MethodNotAllowed, NotFound
 from tricast.event import rfc3339

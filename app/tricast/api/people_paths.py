@@ -6,23 +6,25 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from tricast.api.people_schema import (
+from tricast.api.people_bodies import (
     AcceptRequest,
-    EndedAnswer,
     InviteRequest,
-    InvitesAnswer,
-    LookAnswer,
     LookRequest,
-    NewInviteAnswer,
     OwnNameRequest,
     PasswordRequest,
-    PeopleAnswer,
-    PersonAnswer,
     PersonRequest,
-    SessionAnswer,
-    SessionsAnswer,
     SetUpRequest,
     SignInRequest,
+)
+from tricast.api.people_schema import (
+    EndedAnswer,
+    InvitesAnswer,
+    LookAnswer,
+    NewInviteAnswer,
+    PeopleAnswer,
+    PersonAnswer,
+    SessionAnswer,
+    SessionsAnswer,
 )
 from tricast.api.schemas import Schema, ref
 from tricast.api.sign_in import INVITE_HEADER

@@ -19,7 +19,7 @@ from tricast.access.people.door import SignedIn
 from tricast.access.people.person import Person, grant_of, session_id_of
 from tricast.access.people.sessions import Session, Visit
 from tricast.api.answers import Api, Ask, json_answer
-from tricast.api.people_schema import (
+from tricast.api.people_bodies import (
     AcceptRequest,
     LookRequest,
     OwnNameRequest,

@@ -28,10 +28,10 @@ from tricast.api.metrics import metrics_routes
 from tricast.api.people import people_routes
 from tricast.api.presence import presence_routes
 from tricast.api.schema_store import EventSchemas
+from tricast.api.schemas import Schema
 from tricast.api.sign_in import session_routes
 from tricast.errors import MethodNotAllowed, NotFound, TooMany, TricastError, Unavailable
 from tricast.flags.api import flags_routes
-from tricast.flags.api.openapi import FLAGS_PATHS, FLAGS_SCHEMAS
 from tricast.flags.store import Flags
 from tricast.flags.usage import Usage
 from tricast.hub.caller import Caller
@@ -113,7 +113,7 @@ class Service:
                     version=package_version(),
                     recheck=self.door.recheck,
                 ),
-                *document_routes(package_version(), paths=FLAGS_PATHS, schemas=FLAGS_SCHEMAS),
+                *document_routes(package_version(), _documented_flags),
                 Mount("/static", pages),
                 Mount("/joined", Joined(static_folder())),
                 Mount("/client", Pages(static_folder() / "client", public=True)),
@@ -238,6 +238,12 @@ def _access_options(settings: Settings) -> AccessOptions:
             connections_per_subject=settings.connections_per_subject or 0,
         ),
     )
+
+
+def _documented_flags() -> tuple[Schema, Schema]:
+    from tricast.flags.api.openapi import FLAGS_PATHS, FLAGS_SCHEMAS
+
+    return FLAGS_PATHS, FLAGS_SCHEMAS
 
 
 async def _http_problem(request: Request, error: Exception) -> Response:
