@@ -186,6 +186,7 @@ def test_an_invitation_is_made_given_away_and_used(
     ann = sit("ann", "/#/settings/people")
     ann.button("Invite").click()
     ann.page.get_by_label("Role", exact=True).select_option("viewer")
+    ann.page.get_by_label("Name (optional)").fill("New One")
     ann.button("Make the link").click()
     link = ann.page.get_by_role("dialog").locator("code").inner_text()
     ann.button("Done").click()
@@ -193,6 +194,7 @@ def test_an_invitation_is_made_given_away_and_used(
     expect(there.page.get_by_text("Ann has invited you as viewer.")).to_be_visible()
     assert link.rpartition("/")[2] not in there.page.url
     there.page.reload()
+    expect(there.page.get_by_label("Name")).to_have_value("New One")
     fill(there, Login="new.one", Name="<b>New</b> One", Password=PASSWORD)
     there.press("Enter")
     expect(there.button("<b>New</b> One (viewer): account, theme, keyboard")).to_be_visible()

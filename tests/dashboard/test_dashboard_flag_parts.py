@@ -63,6 +63,10 @@ def test_history_tells_each_change_and_takes_it_back(
     at.button("Revert anyway").click()
     expect(entries).to_have_count(4)
     assert flag(server, shop, "f")["name"] == ""
+    entries.nth(2).get_by_role("button", name="Revert").click()
+    at.button("Revert", exact=True).last.click()
+    expect(at.page.locator(".toast").filter(has_text="There was nothing to take back")).to_be_visible()
+    expect(entries).to_have_count(4)
 
 
 def test_history_goes_back_to_the_beginning(desk: Callable[..., Desk], server: Served, shop: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
-from tests.api.served import serve
+from tests.api.served import Served, serve
 from tests.dashboard.desk import TIMEOUT_MS, Desk, desks
 from tests.dashboard.house import House
 from tests.dashboard.shop import a_flag, make_app, toggle
@@ -43,6 +43,17 @@ def save(at: Desk) -> None:
 
 def value(at: Desk, label: str) -> Any:
     return expect(at.page.get_by_label(label, exact=True))
+
+
+def test_two_of_one_name_are_told_apart(sit: Callable[..., Desk], house: House, shop: str) -> None:
+    for login in ("kim1", "kim2"):
+        house.joined(login)
+        with house.http("ann") as http:
+            assert http.patch(f"/v1/people/{login}", json={"name": "Kim"}).status_code == 200
+    ann, *_ = (sit(login, f"/#/flags?app={shop}") for login in ("ann", "kim1", "kim2"))
+    here = ann.page.get_by_role("group", name="Who is here")
+    for login in ("kim1", "kim2"):
+        expect(here.get_by_label(f"Kim ({login}) is here")).to_be_visible()
 
 
 def test_one_sees_who_edits_what(sit: Callable[..., Desk], shop: str) -> None:
@@ -163,6 +174,54 @@ def test_a_viewer_sees_all_and_changes_nothing(sit: Callable[..., Desk], shop: s
     expect(vic.button("Revert").first).to_be_disabled()
 
 
+def forgive(at: Desk) -> None:
+    """Don't mind what Chromium says of a server that isn't there."""
+    at.problems = [text for text in at.problems if "ERR_" not in text and "WebSocket" not in text]
+    at.page.goto("about:blank")
+
+
+def test_after_the_restore_of_a_backup_an_open_form_shows_what_is_true_again(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path / "tricast.db"
+    arguments = ("--port", str(port), "--log", f"sqlite:///{log}", "--set", "heartbeat_s=1")
+
+    def change(server: Served, **change: str) -> None:
+        with server.http() as http:
+            http.patch("/v1/flags/f", params={"app": "shop"}, json=change, headers={"if-match": "*"})
+
+    with ExitStack() as stack:
+        with serve(*arguments) as server:
+            make_app(server, "shop")
+            a_flag(server, "shop", "f", default="off")
+            change(server, name="As in the backup")
+        backup = log.read_bytes()
+        with serve(*arguments) as server:
+            change(server, name="After the backup")
+            at = stack.enter_context(desks(chromium, server))(DETAILS.format(app="shop"))
+            is_live(at)
+            value(at, "Name").to_have_value("After the backup")
+            at.page.get_by_label("Owner").fill("typed")
+        for each in tmp_path.glob("tricast.db*"):
+            each.unlink()
+        log.write_bytes(backup)
+        with serve(*arguments) as server:
+            value(at, "Name").to_have_value("As in the backup")
+            value(at, "Owner").to_have_value("typed")
+            expect(at.page.locator(".news")).to_contain_text(
+                "The server has an older version again, as after the restore of a backup: "
+                "name is as in version 2."
+            )
+            save(at)
+            with server.http() as http:
+                now = http.get("/v1/flags/f", params={"app": "shop"}).json()
+            assert (now["name"], now["owner"], now["version"]) == ("As in the backup", "typed", 3)
+            forgive(at)
+
+
 def test_a_server_that_is_killed_and_restarted_loses_nothing_of_an_open_form(
     chromium: Browser, tmp_path: Path
 ) -> None:
@@ -210,8 +269,5 @@ def test_a_server_that_is_killed_and_restarted_loses_nothing_of_an_open_form(
             expect(page.locator(".banner")).to_have_count(0)
             expect(listing.switch("f", "production")).to_have_attribute("aria-checked", "true")
             assert page.evaluate("window.isSamePage")
-            for each in (at, listing):  # (what Chromium says of a server that isn't there)
-                each.problems = [
-                    text for text in each.problems if "ERR_" not in text and "WebSocket" not in text
-                ]
-                each.page.goto("about:blank")
+            for each in (at, listing):
+                forgive(each)

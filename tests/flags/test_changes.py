@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tricast import ABSENT, Change, diff
-from tricast.flags.changes import collisions, describe, leaf_paths, merge_patch, put_at, undo, value_at
+from tricast.flags.changes import (
+    Undone,
+    collisions,
+    describe,
+    leaf_paths,
+    merge_patch,
+    put_at,
+    undo,
+    value_at,
+)
 
 RFC_7396_EXAMPLES: list[tuple[Any, Any, Any]] = [
     ({"a": "b"}, {"a": "c"}, {"a": "c"}),
@@ -127,6 +136,13 @@ def test_undoing_leaves_and_names_what_somebody_has_changed_since() -> None:
     assert careful.value == {"name": "c", "state": "on"}
     assert careful.collisions == forced.collisions == ("/name",)
     assert forced.value == {"name": "a", "state": "on"}
+
+
+def test_what_is_as_it_was_before_is_no_collision() -> None:
+    changes = diff({"name": "a", "state": "on"}, {"name": "b", "state": "off", "new": 1})
+    now = {"name": "a", "state": "off", "other": 2}
+
+    assert undo(now, changes) == Undone({"name": "a", "state": "on", "other": 2}, ())
 
 
 def test_changes_are_undone_last_first() -> None:

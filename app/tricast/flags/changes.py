@@ -84,11 +84,12 @@ class Undone:
 def undo(value: Any, changes: Sequence[Change], *, force: bool = False) -> Undone:
     """`value` as it would be without `changes`.
 
-    Places changed again since are left as they are, and named; with `force` they are undone too.
+    Places changed again since (and not back) are left as they are, and named; `force` undoes them too.
     """
     overwritten = []
     for change in reversed(changes):
-        if diff(value_at(value, change.path), change.after):
+        there = value_at(value, change.path)
+        if diff(there, change.after) and diff(there, change.before):
             overwritten.append(change.path)
             if not force:
                 continue

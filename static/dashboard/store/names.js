@@ -1,11 +1,16 @@
 import { get } from '../core/api.js';
-import { signal } from '../core/reactive.js';
+import { computed, signal } from '../core/reactive.js';
 import { onceShown } from '../core/shown.js';
 
 /** @typedef {{login: string, name: string, role: string}} Named */
 
 /** Who there is, by login. */
 const people = signal(/** @type {Map<string, Named>} */ (new Map()));
+/** Names that several of them have. */
+const common = computed(() => {
+  const names = [...people().values()].map(({ name }) => name);
+  return new Set(names.filter((name, at) => names.indexOf(name) !== at));
+});
 /** Subjects that were not known: asked for once, since keys and tokens are subjects too. @type {Set<string>} */
 const missed = new Set();
 /** @type {Promise<void> | undefined} */
@@ -34,8 +39,11 @@ function known(subject) {
   return found;
 }
 
-/** What a subject is called: people by their name, keys and tokens as they are. @param {string} subject */
-export const nameOf = (subject) => known(subject)?.name ?? subject;
+/** What a subject is called: people by their name (and login, where others have it too), keys and tokens as they are. @param {string} subject */
+export function nameOf(subject) {
+  const { name = subject } = known(subject) ?? {};
+  return common().has(name) ? `${name} (${subject})` : name;
+}
 
 /** Whether a subject is somebody who may change flags, as far as is known. @param {string} subject */
 export const isEditor = (subject) => ['editor', 'admin'].includes(known(subject)?.role ?? '');

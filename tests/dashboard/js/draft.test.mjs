@@ -17,8 +17,9 @@ function storage() {
 
 function begin({ first = flag(1), store = storage() } = {}) {
   const saved = signal(first);
-  const [draft, end] = apart(() => openDraft({ name: 'd', saved, storage: store, first, me: () => 'ann' }));
-  return { draft, saved, store, end, come: (now) => (saved.set(now), flush()) };
+  const resets = signal(0);
+  const [draft, end] = apart(() => openDraft({ name: 'd', saved, storage: store, first, me: () => 'ann', resets }));
+  return { draft, saved, resets, store, end, come: (now) => (saved.set(now), flush()) };
 }
 
 test('a draft outlives its page, removals and half-typed JSON included', () => {
@@ -153,4 +154,31 @@ test('the latest claim holds, of a field or of the whole flag, as long as its ow
   assert.equal(claims.holder('/name'), undefined);
   end();
   assert.deepEqual(doing(), {});
+});
+
+test('an older version is a list that was late, but after a reset a backup that was restored', () => {
+  const { draft, resets, come, end } = begin({ first: flag(5, { name: 'Five' }) });
+  draft.set('/owner', 'mine');
+  come(flag(4, { name: 'Four' }));
+  assert.equal(draft.base().version, 5);
+  resets.set(1);
+  flush();
+  assert.equal(draft.base().version, 5);
+  come(flag(4, { name: 'Four' }));
+  assert.deepEqual([draft.base().version, draft.value('/name'), draft.value('/owner')], [4, 'Four', 'mine']);
+  assert.deepEqual(draft.notes().map(({ version, paths, isOlder }) => [version, paths, isOlder]), [[4, ['/name'], true]]);
+  come(flag(3, { name: 'Three' }));
+  assert.equal(draft.base().version, 4);
+  end();
+});
+
+test('a draft from before a backup was restored begins from what is there now', () => {
+  const { draft, store, end } = begin({ first: flag(5, { name: 'Five' }) });
+  draft.set('/owner', 'mine');
+  flush();
+  end();
+  const again = begin({ first: flag(4, { name: 'Four' }), store });
+  flush();
+  assert.deepEqual([again.draft.base().version, again.draft.value('/name'), again.draft.value('/owner')], [4, 'Four', 'mine']);
+  again.end();
 });

@@ -9,7 +9,7 @@ import { placesOf, withChanges } from './model/places.js';
 /** @import {Collision} from './model/merging.js' */
 
 /** @typedef {{text: string, wrong?: string}} Typed What somebody typed that is no value yet, or not tidied up. */
-/** @typedef {{by: string, reason: string | null, at: number, version: number, paths: string[]}} Note What others changed under an open draft. */
+/** @typedef {{by: string, reason: string | null, at: number, version: number, paths: string[], isOlder: boolean}} Note What others changed under an open draft. `isOlder`: a backup was restored. */
 /** @typedef {ReturnType<typeof openDraft>} Draft */
 
 const MOST_NOTES = 5;
@@ -17,9 +17,12 @@ const MOST_NOTES = 5;
 /**
  * What one changes of a flag, beside the flag as it is saved. It outlives the drawer, a reload, and a restart of the
  * server: it is kept by `storage` until it is saved or discarded.
- * @param {{name: string, saved: Read<Flag | undefined>, storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>, first: Flag, me?: () => string, tellOf?: (version: number) => {by: string, reason: string | null} | undefined}} options
+ *
+ * What is saved may have an older version than the draft began from: a list that was on its way, which is nothing; but
+ * where all was loaded anew (`resets` counts that), a backup was restored, and the older one is true.
+ * @param {{name: string, saved: Read<Flag | undefined>, storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>, first: Flag, me?: () => string, tellOf?: (version: number) => {by: string, reason: string | null} | undefined, resets?: () => number}} options
  */
-export function openDraft({ name, saved, storage, first, me = () => '', tellOf = () => undefined }) {
+export function openDraft({ name, saved, storage, first, me = () => '', tellOf = () => undefined, resets = () => 0 }) {
   const kept = restored(storage, name);
   const base = signal(kept?.base ?? first);
   const changes = signal(/** @type {Places} */ (kept?.changes ?? new Map()));
@@ -34,6 +37,8 @@ export function openDraft({ name, saved, storage, first, me = () => '', tellOf =
   const sending = signal(/** @type {Places | undefined} */ (undefined));
   /** Versions that one has made oneself, otherwise than by saving the draft. @type {Set<number>} */
   const own = new Set();
+  /** What was last seen to be saved, and after how many resets. @type {{flag?: Flag, resets?: number}} */
+  let seen = kept ? {} : { flag: first, resets: untracked(resets) };
   /** Whether it was begun before the drawer was opened, and when. */
   const from = signal(kept ? kept.at : undefined);
 
@@ -48,6 +53,7 @@ export function openDraft({ name, saved, storage, first, me = () => '', tellOf =
     const mine = new Map(changes.peek());
     // What is typed but no value yet is a change too: of what it began from.
     for (const [path, { wrong }] of texts.peek()) if (wrong && !mine.has(path)) mine.set(path, before.get(path));
+    const isOlder = now.version < base.peek().version;
     const made = rebase(before, mine, placesOf(now), collisions.peek());
     base.set(now);
     changes.set(made.changes);
@@ -55,10 +61,11 @@ export function openDraft({ name, saved, storage, first, me = () => '', tellOf =
     const theirs = [...made.merged, ...made.collisions.keys()].filter((path) => !sent?.has(path) || made.collisions.has(path));
     if (!theirs.length) return;
     flashed.set({ paths: new Set(theirs), at: Date.now() });
+    if (isOlder) own.clear();
     if (own.has(now.version)) return;
     const { by, reason: why } = told ?? tellOf(now.version) ?? { by: now.updated_by, reason: null };
-    if (by === me() && !untracked(isDirty)) return; // (one knows)
-    const note = { by, reason: why, at: Date.parse(now.updated_at) || Date.now(), version: now.version, paths: theirs };
+    if (by === me() && !isOlder && !untracked(isDirty)) return; // (one knows)
+    const note = { by, reason: why, at: Date.parse(now.updated_at) || Date.now(), version: now.version, paths: theirs, isOlder };
     const last = notes.peek().at(-1);
     const isSame = last?.version === now.version; // (one change comes in as many events as it has environments)
     notes.set(isSame ? [...notes.peek().slice(0, -1), { ...note, paths: [...new Set([...last.paths, ...theirs])] }] : [...notes.peek(), note].slice(-MOST_NOTES));
@@ -66,10 +73,13 @@ export function openDraft({ name, saved, storage, first, me = () => '', tellOf =
 
   effect(() => {
     const now = saved();
-    if (!now || sending()) return;
+    const count = resets();
+    if (!now || sending() || now === seen.flag) return;
+    const isAnew = count !== seen.resets;
+    seen = { flag: now, resets: count };
     untracked(() => {
       const { version, created_at: made } = base.peek();
-      if (now !== base.peek() && (now.version >= version || now.created_at !== made)) take(now);
+      if (now !== base.peek() && (isAnew || now.version >= version || now.created_at !== made)) take(now);
     });
   });
   effect(() => {

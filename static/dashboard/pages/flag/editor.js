@@ -2,6 +2,7 @@ import { h, listen } from '../../core/dom.js';
 import { cleanup, computed, effect, signal, untracked } from '../../core/reactive.js';
 import { parameter, setParameters } from '../../core/router.js';
 import { app, isProduction } from '../../store/apps.js';
+import { live } from '../../store/live.js';
 import { nameOf } from '../../store/names.js';
 import { lacks, me } from '../../store/session.js';
 import { shortcut } from '../../ui/keys.js';
@@ -64,7 +65,7 @@ function openPage({ flags, together, key, close, onLeave }) {
     const last = flags.changed();
     if (last?.key === key) seen.set(last.version, last);
   });
-  const draft = openDraft({ name: draftName(untracked(me).login, name, key), saved, first, storage: sessionStorage, me: () => me().login, tellOf: (version) => seen.get(version) });
+  const draft = openDraft({ name: draftName(untracked(me).login, name, key), saved, first, storage: sessionStorage, me: () => me().login, tellOf: (version) => seen.get(version), resets: () => live()?.resets() ?? 0 });
   const claims = openClaims({ together, key, isDirty: draft.isDirty });
   const problem = signal(/** @type {any} */ (undefined));
   const isGone = computed(() => Boolean(flags.all()) && !saved());

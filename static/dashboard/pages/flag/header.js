@@ -40,7 +40,8 @@ export function news(page) {
     shownIf(() => page.canWrite() && !claims.claims(''), () => h('button.button.slim', { type: 'button', onclick: thenTo(tabNow, () => claims.takeOver()), title: `${person().name} can’t change it then, until they take it back` }, 'Take over')),
     avatar(person.peek().name, { slim: true, editing: true })));
   const notes = each(h('div.news-list', { role: 'status' }), draft.notes, ({ version }) => String(version), (note) => notice('note',
-    [h('strong', null, () => page.nameOf(note().by)), () => ` changed ${listed(note().paths)}`, () => (note().reason ? ` (“${note().reason}”) ` : ' '), h('span.muted', null, when(() => note().at))],
+    () => (note().isOlder ? `The server has an older version again, as after the restore of a backup: ${listed(note().paths)} ${note().paths.length > 1 ? 'are' : 'is'} as in version ${note().version}.`
+      : [h('strong', null, () => page.nameOf(note().by)), () => ` changed ${listed(note().paths)}`, () => (note().reason ? ` (“${note().reason}”) ` : ' '), h('span.muted', null, when(() => note().at))]),
     dismiss(() => draft.notes.set(draft.notes.peek().filter((each) => each.version !== note().version)))));
   return h('div.news', null, h('div.news-list', { role: 'status' },
     shownIf(page.isGone, () => notice('bad', 'This flag was deleted. What you typed is kept as long as this tab is open.')),

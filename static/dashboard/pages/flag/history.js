@@ -120,7 +120,7 @@ async function revert(page, entry, force = false, given = '') {
       const { changed: _, ...now } = made;
       page.put(now);
     }
-    toast('The change is taken back', { kind: 'ok' });
+    toast(made?.changed?.length === 0 ? 'There was nothing to take back: it is as it was before that change' : 'The change is taken back', { kind: 'ok' });
   } catch (error) {
     const { status, body } = /** @type {any} */ (error);
     if (status !== 409 || !body?.collisions?.length || force) return failed(error, 'The change was not taken back');

@@ -71,13 +71,15 @@ function row(one, again) {
 async function invite(again, person) {
   const role = signal(person?.role ?? 'editor');
   const login = h('input.input', { value: person?.login ?? '', readonly: Boolean(person), spellcheck: false, autocapitalize: 'none', placeholder: 'ann' });
+  const name = h('input.input', { autocapitalize: 'words', placeholder: 'Ann Lee' });
   const made = await formDialog(person ? `A new password for ${person.name}` : 'Invite somebody', {
     confirm: 'Make the link',
     fields: (wrong) => [
       !person && field('Role', choice(ROLES, role, role.set, { autofocus: true }), { wrong: wrong('role') }),
       field(person ? 'Login' : 'Login (optional)', login, { hint: person ? null : 'Empty: they choose it themselves', wrong: wrong('login') }),
+      !person && field('Name (optional)', name, { hint: 'As others will see them; they can change it', wrong: wrong('name') }),
     ],
-    submit: () => ask('POST', '/v1/invites', { body: { role: role(), ...(login.value.trim() && { login: login.value.trim() }) } }),
+    submit: () => ask('POST', '/v1/invites', { body: { role: role(), ...(login.value.trim() && { login: login.value.trim() }), ...(name.value.trim() && { name: name.value.trim() }) } }),
   });
   if (!made) return;
   again();
