@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.api.documents import Document
-from tests.api.served import Served
+from tests.api.served import Served, serve
 
 PATH = "/v1/connections"
 ONE = "/v1/connections/{id}"
@@ -171,3 +171,25 @@ def test_what_can_not_be_asked_for_is_named(served: Served, asked: dict[str, str
         answer = client.get(PATH, params=asked)
     assert answer.status_code == 400
     assert answer.json()["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("believed", "seen"),
+    [
+        ("10.0.0.0/8", "127.0.0.1"),
+        ("127.0.0.0/8", "198.51.100.1"),
+        ("127.0.0.1, 198.51.100.0/24", "203.0.113.9"),
+        ("*", "203.0.113.9"),
+    ],
+    ids=["another", "the last", "both", "everybody"],
+)
+def test_an_address_is_what_those_say_who_are_believed(believed: str, seen: str) -> None:
+    told = {"x-forwarded-for": "203.0.113.9, 198.51.100.1"}
+    with (
+        serve("--set", f"forwarded_allow_ips={believed}", dev=False) as served,
+        served.events("topic=conns/**", told) as stream,
+        served.websocket("topic=conns/**", additional_headers=told) as talk,
+    ):
+        list(stream.until("tricast.live"))
+        talk.until("tricast.live")
+        assert [each["address"] for each in listed(served)["connections"]] == [seen, seen]
