@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
@@ -46,6 +47,8 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command line; its exit code."""
     # What is imported stays: to look for waste among it took a fifth of a start.
     gc.set_threshold(50_000, 20, 100)
+    # There are none of ours, and to look for some reads the metadata of every library that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     try:
         code = app(arguments, prog_name="tricast", standalone_mode=False)
     except Failure as failure:
