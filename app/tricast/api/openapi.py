@@ -240,10 +240,9 @@ def _publish_body() -> Schema:
 def _access() -> Schema:
     """What api/admin.py and api/audit.py say of their routes, with the refusals spelled out."""
     paths: Schema = deepcopy(OPENAPI_PATHS | AUDIT_PATHS)
-    for path, operations in paths.items():
+    for operations in paths.values():
         for method, operation in operations.items():
-            refusals = [404] if "{id}" in path else []
-            refusals += [409] if method != "get" else []
+            refusals = [409] if method != "get" else []
             operation["responses"].pop("4XX", None)
             operation["responses"] |= _refusals(*refusals)
     return _routed(paths, "access")
@@ -252,9 +251,10 @@ def _access() -> Schema:
 def _routed(given: Schema, tag: str) -> Schema:
     """`given`, with what every route behind `Api` may answer, and the preflight that it has."""
     paths: Schema = deepcopy(given)
-    for operations in paths.values():
+    for path, operations in paths.items():
+        unrouted = (404,) if "{" in path else ()  # (with a slash in what is filled in, it is another path)
         for operation in operations.values():
-            common = _refusals(400, 401, 403, 405, 408, 413, 431, 503, 507)
+            common = _refusals(400, 401, 403, *unrouted, 405, 408, 413, 431, 503, 507)
             operation["responses"] = dict(sorted({**common, **operation["responses"]}.items()))
             operation["tags"] = [tag]
         in_path = [
