@@ -215,9 +215,12 @@ async def test_what_an_entry_tells_of_can_be_taken_back(hub: Hub, flags: Flags) 
     assert set(outcome.changed) == {"/name", "/environments/production/state"}
     assert outcome.stored is not None
     assert (outcome.stored.flag.name, outcome.stored.flag.owner) == ("New checkout", "me")
+    again = await one(flags, Revert("a", cursor, False, None))
+    assert (again.changed, again.stored) == ((), outcome.stored)
+    await one(flags, Patch("a", {"name": "C"}, None))
     with pytest.raises(VersionConflict, match="force") as refused:
         await one(flags, Revert("a", cursor, False, None))
-    assert "/name" in refused.value.members["collisions"]
+    assert refused.value.members["collisions"] == ["/name"]
 
 
 async def test_a_deletion_can_be_taken_back_and_a_creation_too(hub: Hub, flags: Flags) -> None:
