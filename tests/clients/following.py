@@ -51,11 +51,16 @@ class Following:
             f"stderr {''.join(self.errors)[-2000:]!r}"
         )
 
+    @property
+    def is_over(self) -> bool:
+        """It has ended, or said why it tries no more."""
+        return self.process.returncode is not None or (self.state == "failed" and self.problem is not None)
+
     async def until(self, wanted: Callable[[Following], bool]) -> None:
         """Wait until it is so."""
         try:
             async with asyncio.timeout(PATIENCE_S), self.changed:
-                await self.changed.wait_for(lambda: wanted(self) or self.process.returncode is not None)
+                await self.changed.wait_for(lambda: wanted(self) or self.is_over)
         except TimeoutError:
             raise AssertionError(f"it never came so far: {self}") from None
         assert wanted(self), f"it ended: {self}"
