@@ -37,6 +37,7 @@ function begin() {
     if (who === undefined) place(); // (the door has several faces)
     untracked(async () => {
       const mine = ++turn;
+      for (const dialog of document.querySelectorAll('dialog')) dialog.close(); // (what somebody was asked is not for the next)
       rememberIn(who !== undefined);
       end();
       end = () => {};

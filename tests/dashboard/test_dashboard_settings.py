@@ -86,6 +86,14 @@ def test_people_are_given_roles_and_removed(sit: Callable[..., Desk], house: Hou
     expect(row(at, "pat")).to_have_count(0)
 
 
+def test_who_comes_in_is_listed_as_they_come(sit: Callable[..., Desk], house: House) -> None:
+    at = sit("ann", "/#/settings/people")
+    expect(row(at, "ben")).to_be_visible()
+    house.joined("joy")
+    expect(row(at, "joy")).to_be_visible()
+    expect(at.page.get_by_role("table", name="Open invitations").get_by_text("Joy")).to_have_count(0)
+
+
 def test_an_invitation_is_taken_back(sit: Callable[..., Desk], house: House) -> None:
     at = sit("ann", "/#/settings/people")
     at.button("Invite").click()

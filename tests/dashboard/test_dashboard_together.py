@@ -200,11 +200,13 @@ def test_after_the_restore_of_a_backup_an_open_form_shows_what_is_true_again(
             change(server, name="As in the backup")
         backup = log.read_bytes()
         with serve(*arguments) as server:
-            change(server, name="After the backup")
+            change(server, name="After the backup", reason="that is lost")
             at = stack.enter_context(desks(chromium, server))(DETAILS.format(app="shop"))
             is_live(at)
             value(at, "Name").to_have_value("After the backup")
             at.page.get_by_label("Owner").fill("typed")
+            trail = stack.enter_context(desks(chromium, server))("/#/activity?app=shop")
+            expect(trail.page.get_by_text("that is lost")).to_be_visible()
         for each in tmp_path.glob("tricast.db*"):
             each.unlink()
         log.write_bytes(backup)
@@ -215,11 +217,17 @@ def test_after_the_restore_of_a_backup_an_open_form_shows_what_is_true_again(
                 "The server has an older version again, as after the restore of a backup: "
                 "name is as in version 2."
             )
+            history = at.page.get_by_role("list", name="Changes, newest first")
+            at.page.get_by_role("tab", name="History").click()
+            expect(history).to_contain_text("version 2")
             save(at)
+            expect(history.locator(".entry")).to_have_count(3)
             with server.http() as http:
                 now = http.get("/v1/flags/f", params={"app": "shop"}).json()
             assert (now["name"], now["owner"], now["version"]) == ("As in the backup", "typed", 3)
-            forgive(at)
+            expect(trail.page.get_by_text("that is lost")).to_have_count(0)
+            for each in (at, trail):
+                forgive(each)
 
 
 def test_a_server_that_is_killed_and_restarted_loses_nothing_of_an_open_form(

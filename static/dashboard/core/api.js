@@ -58,7 +58,7 @@ async function reach(url, options) {
     return await fetch(url, { credentials: 'same-origin', cache: 'no-store', ...options });
   } catch (error) {
     if (options.signal?.aborted) throw error;
-    throw new Problem(0, { detail: 'The server can’t be reached. Nothing was changed; try again when it is back.' });
+    throw new Problem(0, { detail: `The server can’t be reached.${options.method === 'GET' ? '' : ' If it got this before, it may have done it: look when it is back.'}` });
   }
 }
 

@@ -66,7 +66,7 @@ function stream(what) {
       h('div.cursor.row.wrap.small.muted', null, h('span', null, 'Cursor ', h('code', null, () => at.cursor() || '–')), () => at.cursor() && copyButton(at.cursor(), 'Copy the cursor'),
         h('button.button.quiet.slim', { type: 'button', onclick: () => setParameters({ from: 'earliest', n: turn() }) }, 'Replay from the beginning')),
       h('div.stack.tight', null, h('span.small.muted', null, what.via === 'websocket' ? 'The same from a shell (over SSE: curl’s WebSockets are for those who like raw frames)' : 'The same from a shell'), code(followLine(what))),
-      () => (shown().length ? null : h('p.muted', null, at.events().length ? 'No event has this text.' : at.state() === 'live' ? 'Nothing yet: what is published comes here at once.' : 'Connecting…')),
+      () => (shown().length ? null : h('p.muted', null, at.events().length ? 'No event has this text.' : at.state() === 'live' ? 'Nothing yet: what is published comes here at once.' : !at.problem() && 'Connecting…')),
       list,
       () => at.events().length === MOST && h('p.muted.small', null, `The ${MOST} newest are shown; the log has them all.`)));
 }

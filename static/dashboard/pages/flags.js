@@ -84,8 +84,8 @@ const noApp = () =>
   empty('No app yet', h('p', null, 'An app is what your flags belong to: a product, a site, a service.'), h('a.button.primary', { href: '#/settings/apps' }, 'Make an app'));
 
 const noFlags = () =>
-  empty('No flags yet', h('p', null, 'Make the first one here (press ', h('kbd', null, 'n'), '), or take in a file that you have:'),
-    code(() => `tricast flags import flags.json --app ${app()?.app} --environment ${environment()}`));
+  lacks('flags:write') ? empty('No flags yet', h('p', null, 'An editor or admin can make the first one. It is here as soon as it is made.'))
+    : empty('No flags yet', h('p', null, 'Make the first one here (press ', h('kbd', null, 'n'), '), or take in a file that you have:'), code(() => `tricast flags import flags.json --app ${app()?.app} --environment ${environment()}`));
 
 const nothingFound = () =>
   empty('Nothing matches', h('p', null, 'No flag of this app matches the search and the filters.'), h('button.button', { type: 'button', onclick: () => setParameters({ q: null, show: null, type: null, tag: null }) }, 'Show all'));

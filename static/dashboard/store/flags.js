@@ -37,6 +37,8 @@ const TOGETHER_MS = 8;
 const MOST_ALONE = 10;
 /** More events than this are not read one by one, but the list anew. */
 const MOST_MISSED = 100;
+/** When a flag that could not be read is read again. */
+const AGAIN_MS = 2000;
 
 /**
  * All flags of the app that is looked at, as they are now: a list, then every event after its cursor.
@@ -113,7 +115,8 @@ export function openFlags() {
     if (offsetOf(at) <= offset || !type.startsWith('flag.')) return;
     const before = flags.get(subject);
     if (before && data.version < before.version) return; // (one's own change, answered before its event)
-    const isPart = before && data.flag && !data.changed.some((/** @type {string} */ path) => path === '' || path.startsWith('/variants'));
+    // (of a flag that is being read, or of which something is missing, a part says too little)
+    const isPart = before && data.flag && data.version <= before.version + 1 && !asked.has(subject) && !data.changed.some((/** @type {string} */ path) => path === '' || path.startsWith('/variants'));
     if (isPart) flags.set(subject, withView(before, environment, data));
     else look(subject);
     changed.set({ key: subject, version: data.version, by: data.actor.subject, reason: data.reason, at: Date.parse(time), changed: data.changed, environment });
@@ -133,7 +136,9 @@ export function openFlags() {
           const flag = await get(`/v1/flags/${each}`, { app: name });
           if (mine === turn && !(Number(flags.get(each)?.version) > flag.version)) flags.set(each, flag);
         } catch (error) {
-          if (mine === turn && /** @type {any} */ (error).status === 404) flags.delete(each);
+          if (mine !== turn) return;
+          if (/** @type {any} */ (error).status === 404) flags.delete(each);
+          else setTimeout(() => mine === turn && look(each), AGAIN_MS);
         }
       }));
       if (mine === turn) tell();
@@ -169,8 +174,9 @@ export function openFlags() {
     problem,
     changed,
     reload: load,
-    /** A flag as the server has answered, so that one's own change is seen at once. @param {Flag | undefined} flag @param {string} at its key */
-    put(flag, at) {
+    /** A flag as the server has answered, so that one's own change is seen at once. @param {Flag | undefined} flag @param {string} at its key @param {string} of its app, which may not be looked at any more */
+    put(flag, at, of) {
+      if (of !== key) return;
       const known = flags.get(at);
       if (flag && known && known.version > flag.version) return;
       if (flag) flags.set(at, flag);

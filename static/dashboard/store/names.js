@@ -15,6 +15,8 @@ const common = computed(() => {
 const missed = new Set();
 /** @type {Promise<void> | undefined} */
 let loading;
+let readAt = 0;
+const OLD_MS = 30_000;
 
 /** Reads them anew: somebody has come, or has another name or role. */
 export function loadNames() {
@@ -22,12 +24,18 @@ export function loadNames() {
     try {
       /** @type {Named[]} */
       const found = await get('/v1/people');
+      readAt = performance.now();
       people.set(new Map(found.map((each) => [each.login, each])));
     } catch {} // (then they are called as they sign in)
     loading = undefined;
   })();
   return loading;
 }
+
+// Others may have another name by now: who comes back to the page sees it.
+addEventListener('focus', () => {
+  if (people.peek().size && performance.now() - readAt > OLD_MS) loadNames();
+});
 
 /** @param {string} subject */
 function known(subject) {
@@ -42,7 +50,7 @@ function known(subject) {
 /** What a subject is called: people by their name (and login, where others have it too), keys and tokens as they are. @param {string} subject */
 export function nameOf(subject) {
   const { name = subject } = known(subject) ?? {};
-  return common().has(name) ? `${name} (${subject})` : name;
+  return common().has(name) || (name !== subject && /\)$/.test(name)) ? `${name} (${subject})` : name;
 }
 
 /** Whether a subject is somebody who may change flags, as far as is known. @param {string} subject */

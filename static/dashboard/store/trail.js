@@ -100,10 +100,11 @@ export function openTrail(filters) {
     next.set(null);
     load();
   });
+  let resets = live.peek()?.resets.peek();
   effect(() => {
     const client = live()?.client;
     if (!client) return;
-    live()?.resets();
+    const isAnew = resets !== (resets = live()?.resets()); // (what there was may not have been)
     const { app: name, environments = [] } = app() ?? {};
     // An admin hears of every entry; others of what happens to flags.
     const topics = can('admin') ? ['tricast/audit', 'tricast/audit/*'] : environments.map((each) => `${name}/flags/${each}`);
@@ -121,7 +122,7 @@ export function openTrail(filters) {
       }, wait);
     };
     const { ready, unsubscribe } = client.subscribe(topics, soon);
-    ready.then(() => soon(undefined), () => {}); // (what came before that would be missed)
+    ready.then(() => (isAnew ? load() : soon(undefined)), () => {}); // (what came before that would be missed)
     cleanup(() => {
       isOver = true;
       clearTimeout(timer);

@@ -43,10 +43,10 @@ export function toast(text, { kind, action } = {}) {
   return close;
 }
 
-/** @param {unknown} error @param {string} [what] that failed, such as 'The flag was not saved' */
+/** Says what failed. @param {unknown} error @param {string} [what] that failed, such as 'The flag was not saved' */
 export function failed(error, what) {
   if (/** @type {any} */ (error)?.name === 'AbortError') return;
   const said = error instanceof Problem ? error.message : String(/** @type {any} */ (error)?.message ?? error);
-  toast(what ? `${what}: ${said}` : said, { kind: 'bad' });
   if (!(error instanceof Problem)) reportError(error);
+  return toast(what ? `${what}: ${said}` : said.charAt(0).toUpperCase() + said.slice(1), { kind: 'bad' });
 }

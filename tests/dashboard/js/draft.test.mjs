@@ -182,3 +182,23 @@ test('a draft from before a backup was restored begins from what is there now', 
   assert.deepEqual([again.draft.base().version, again.draft.value('/name'), again.draft.value('/owner')], [4, 'Four', 'mine']);
   again.end();
 });
+
+test('a version that comes twice, after a backup was restored, is news by its second author', () => {
+  const { draft, resets, come, end } = begin({ first: flag(4) });
+  draft.did(flag(5));
+  come(flag(5, { name: 'Mine' }));
+  assert.equal(draft.notes().length, 0);
+  resets.set(1);
+  flush();
+  come(flag(4));
+  come(flag(5, { name: 'Theirs' }));
+  assert.deepEqual(draft.notes().map(({ version, paths }) => [version, paths]), [[4, ['/name']], [5, ['/name']]]);
+  end();
+});
+
+test('a flag that was deleted and made anew is no restored backup', () => {
+  const { draft, come, end } = begin({ first: flag(5, { name: 'Five' }) });
+  come(flag(1, { name: 'Anew', created_at: '2026-02-02T00:00:00Z' }));
+  assert.deepEqual(draft.notes().map(({ version, isOlder }) => [version, isOlder]), [[1, false]]);
+  end();
+});

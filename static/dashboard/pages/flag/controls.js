@@ -48,7 +48,7 @@ export function select(options, value, change, props = {}) {
   let was = '';
   effect(() => {
     const now = value();
-    const list = options().some(([each]) => each === now) ? options() : [...options(), /** @type {[string, string]} */ ([now, now ? `${now} (not there)` : 'Choose…'])];
+    const list = options().some(([each]) => each === now) ? options() : [...options(), /** @type {[string, string]} */ ([now, now ? `${now.replace(/^=/, '')} (not there)` : 'Choose…'])];
     const text = JSON.stringify(list);
     if (text !== was) untracked(() => replace(element, list.map(([each, label]) => h('option', { value: each }, label))));
     was = text;

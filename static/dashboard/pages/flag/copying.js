@@ -15,11 +15,10 @@ import { pointer, same } from './model/json.js';
 /** Makes the saved flag in one environment what it is in another. @param {FlagPage} page @param {{from?: string, to?: string}} [given] */
 export async function copyTo(page, given = {}) {
   const { key, app, draft } = page;
-  const saved = draft.base.peek();
-  const all = page.environments().filter((each) => saved.environments[each]);
+  const all = page.environments().filter((each) => Object.hasOwn(draft.base.peek().environments, each));
   const from = signal(given.from ?? (all.includes(page.environment()) ? page.environment() : all[0]));
   const to = signal(given.to ?? page.environments().find((each) => each !== from.peek() && !isProduction(each)) ?? page.environments().find((each) => each !== from.peek()) ?? '');
-  const changes = () => differences(saved.environments[from()], saved.environments[to()], to());
+  const changes = () => differences(draft.base().environments[from()], draft.base().environments[to()], to());
   const problem = signal('');
   const made = await modal(`Copy ${key} to another environment`, (close) => {
     const why = h('input.input', { type: 'text', maxlength: 500, placeholder: 'Such as a ticket, or what it is for' });
@@ -27,9 +26,11 @@ export async function copyTo(page, given = {}) {
       event.preventDefault();
       if (isProduction(to()) && !why.value.trim()) return void (problem.set('A reason is needed: this is production.'), why.focus());
       try {
-        close(await changesOf(app).copy(key, saved.version, from(), to(), why.value.trim()));
+        close(await changesOf(app).copy(key, draft.base.peek().version, from(), to(), why.value.trim()));
       } catch (error) {
-        problem.set(/** @type {Error} */ (error).message);
+        const { status, body, message } = /** @type {any} */ (error);
+        problem.set(status === 409 && body?.flag ? 'Somebody has changed the flag meanwhile. Look at what changes now, and copy again.' : message);
+        if (status === 409 && body?.flag?.version >= draft.base.peek().version) page.put(body.flag);
       }
     };
     return [h('form.stack', { novalidate: true, onsubmit: submit },

@@ -53,7 +53,7 @@ export function openDraft({ name, saved, storage, first, me = () => '', tellOf =
     const mine = new Map(changes.peek());
     // What is typed but no value yet is a change too: of what it began from.
     for (const [path, { wrong }] of texts.peek()) if (wrong && !mine.has(path)) mine.set(path, before.get(path));
-    const isOlder = now.version < base.peek().version;
+    const isOlder = now.version < base.peek().version && now.created_at === base.peek().created_at;
     const made = rebase(before, mine, placesOf(now), collisions.peek());
     base.set(now);
     changes.set(made.changes);
@@ -61,7 +61,6 @@ export function openDraft({ name, saved, storage, first, me = () => '', tellOf =
     const theirs = [...made.merged, ...made.collisions.keys()].filter((path) => !sent?.has(path) || made.collisions.has(path));
     if (!theirs.length) return;
     flashed.set({ paths: new Set(theirs), at: Date.now() });
-    if (isOlder) own.clear();
     if (own.has(now.version)) return;
     const { by, reason: why } = told ?? tellOf(now.version) ?? { by: now.updated_by, reason: null };
     if (by === me() && !isOlder && !untracked(isDirty)) return; // (one knows)
@@ -77,15 +76,17 @@ export function openDraft({ name, saved, storage, first, me = () => '', tellOf =
     if (!now || sending() || now === seen.flag) return;
     const isAnew = count !== seen.resets;
     seen = { flag: now, resets: count };
+    if (isAnew) own.clear(); // (a version's number may come twice)
     untracked(() => {
       const { version, created_at: made } = base.peek();
       if (now !== base.peek() && (isAnew || now.version >= version || now.created_at !== made)) take(now);
     });
   });
-  effect(() => {
+  const store = () => {
     if (isDirty()) keep(storage, name, { base: base(), changes: changes(), collisions: collisions(), texts: texts(), reason: reason(), at: Date.now() });
     else storage.removeItem(name);
-  });
+  };
+  effect(store);
 
   const api = {
     base, changes, collisions, texts, reason, aside, notes, flashed, flag, isDirty, wrongs, from, sending,
@@ -103,7 +104,9 @@ export function openDraft({ name, saved, storage, first, me = () => '', tellOf =
     setAll(values) {
       const next = new Map(changes.peek());
       for (const [path, value] of values) {
-        if (same(value, untracked(basePlaces).get(path)) && !collisions.peek().has(path)) next.delete(path);
+        // (what is on its way to be saved is as good as saved)
+        const under = sending.peek()?.has(path) ? sending.peek() : untracked(basePlaces);
+        if (same(value, under?.get(path)) && !collisions.peek().has(path)) next.delete(path);
         else next.set(path, value);
       }
       changes.set(next);
@@ -162,13 +165,16 @@ export function openDraft({ name, saved, storage, first, me = () => '', tellOf =
         take(now, sent, last && { by: last.actor, reason: last.reason });
         from.set(undefined);
         if (!changes.peek().size) reason.set('');
-        aside.set(new Map());
+        aside.set(new Map([...aside.peek()].filter(([path]) => !sent.has(path))));
         return now;
       } finally {
         sending.set(undefined);
+        api.setAll([...changes.peek()]); // (what was typed back meanwhile is no change, if it was not saved)
       }
     },
     take,
+    /** Keeps it as it is, also when nobody looks at it any more. */
+    keep: () => untracked(store),
     /** What was done to the flag as a whole by oneself is no news. @param {Flag} now */
     did(now) {
       own.add(now.version);
@@ -189,8 +195,8 @@ function keep(storage, name, { base, changes, collisions, texts, reason, at }) {
   }
 }
 
-/** @param {Pick<Storage, 'getItem'>} storage @param {string} name */
-function restored(storage, name) {
+/** What was kept of a draft. @param {Pick<Storage, 'getItem'>} storage @param {string} name */
+export function restored(storage, name) {
   try {
     const found = JSON.parse(storage.getItem(name) ?? 'null');
     return found && /** @type {{base: Flag, changes: Places, collisions: Map<string, Collision>, texts: Map<string, Typed>, reason: string, at: number}} */ ({

@@ -1,5 +1,5 @@
 import { h, listen } from '../../core/dom.js';
-import { cleanup, computed, effect, signal, untracked } from '../../core/reactive.js';
+import { cleanup, computed, effect, flush, signal, untracked } from '../../core/reactive.js';
 import { parameter, setParameters } from '../../core/router.js';
 import { app, isProduction } from '../../store/apps.js';
 import { live } from '../../store/live.js';
@@ -10,10 +10,10 @@ import { empty, loading, tabs } from '../../ui/parts.js';
 import { toast } from '../../ui/toast.js';
 import { environment } from '../flags/filters.js';
 import { openClaims } from './claims.js';
-import { draftName, openDraft } from './draft.js';
+import { draftName, openDraft, restored } from './draft.js';
 import { details } from './details.js';
 import { openEvaluators } from './evaluators.js';
-import { covers, partOf } from './going.js';
+import { covers, partOf, settle } from './going.js';
 import { header, news } from './header.js';
 import { history } from './history.js';
 import { reaches } from './model/places.js';
@@ -43,29 +43,44 @@ const PARTS = [
 /** @param {{flags: Flags, together: Together, key: string, close: () => void, onLeave: (leave: () => void) => void}} options */
 export function editor(options) {
   const { flags, key, close } = options;
-  const has = computed(() => flags.all()?.has(key));
   const begun = signal(false);
-  effect(() => void (has() && begun.set(true)));
+  const type = signal('');
+  effect(() => {
+    const now = flags.all()?.get(key) ?? (flags.all() && untracked(() => keptOf(key)));
+    if (!now) return;
+    begun.set(true);
+    type.set(now.type); // (deleted and made anew as something else, it is another form)
+  });
   return h('div.drawer-frame', null, () => {
-    if (begun()) return untracked(() => frame(openPage(options)));
+    if (begun()) return type() && untracked(() => frame(openPage(options)));
     if (!flags.all()) return h('div.drawer-body', null, loading(8));
     return h('div.drawer-body', null, empty('There is no such flag', h('p', { dir: 'auto' }, () => `${app()?.app ?? 'This app'} has no flag ${key}. It may have been deleted, or be in another app.`),
       h('button.button', { type: 'button', onclick: close }, 'To the list')));
   });
 }
 
+/** @param {string} key */
+const nameOfDraft = (key) => untracked(() => draftName(me().login, app()?.app ?? '', key));
+
+/** The flag as it was when a draft of it was begun that is still there: the flag may be gone. @param {string} key */
+const keptOf = (key) => restored(sessionStorage, nameOfDraft(key))?.base;
+
 /** What all parts of the drawer share. @param {{flags: Flags, together: Together, key: string, close: () => void, onLeave: (leave: () => void) => void}} options */
 function openPage({ flags, together, key, close, onLeave }) {
   const name = /** @type {any} */ (untracked(app)).app;
   const saved = computed(() => flags.all()?.get(key));
-  const first = /** @type {Flag} */ (flags.all.peek()?.get(key));
+  const first = /** @type {Flag} */ (flags.all.peek()?.get(key) ?? keptOf(key));
   /** Why there is a version, as far as one has seen it come. @type {Map<number, {by: string, reason: string | null}>} */
   const seen = new Map();
+  effect(() => {
+    live()?.resets();
+    seen.clear(); // (a version's number may come twice, after a backup was restored)
+  });
   effect(() => {
     const last = flags.changed();
     if (last?.key === key) seen.set(last.version, last);
   });
-  const draft = openDraft({ name: draftName(untracked(me).login, name, key), saved, first, storage: sessionStorage, me: () => me().login, tellOf: (version) => seen.get(version), resets: () => live()?.resets() ?? 0 });
+  const draft = openDraft({ name: nameOfDraft(key), saved, first, storage: sessionStorage, me: () => me().login, tellOf: (version) => seen.get(version), resets: () => live()?.resets() ?? 0 });
   const claims = openClaims({ together, key, isDirty: draft.isDirty });
   const problem = signal(/** @type {any} */ (undefined));
   const isGone = computed(() => Boolean(flags.all()) && !saved());
@@ -77,7 +92,7 @@ function openPage({ flags, together, key, close, onLeave }) {
     /** Shows the flag as one has just made it. @param {Flag} now as the server answered */
     put(now) {
       draft.did(now);
-      flags.put(now, key);
+      flags.put(now, key, name);
     },
     canWrite: () => !lacks('flags:write'),
     /** Why a place can't be changed just now; undefined: it can. @param {string} [path] */
@@ -128,6 +143,7 @@ function frame(page) {
     event.preventDefault();
     page.save();
   });
+  listen(window, 'pagehide', () => (settle(), flush())); // (what is only typed is kept too)
   listen(element, 'focusin', ({ target }) => {
     const path = target.closest('[data-place]')?.dataset.place;
     claims.at(path && target.matches('input, textarea, select, [role=slider], [role=switch], button') && !page.locked(path) ? path : undefined);

@@ -20,3 +20,9 @@ export function goTo(path) {
     /** @type {HTMLElement | null | undefined} */ (found?.querySelector('[data-choose]') ?? controlIn(found))?.focus({ preventScroll: true });
   });
 }
+
+/** Takes what is typed in a line of the drawer as if one had left it, for it counts only then. */
+export function settle() {
+  const at = document.activeElement;
+  if (at instanceof HTMLInputElement && at.closest('.flag-drawer')) at.dispatchEvent(new Event('change', { bubbles: true }));
+}

@@ -21,7 +21,7 @@ export function header(page) {
   return h('header.drawer-head', null,
     h('div.row', null,
       h('h2.flag-title.ellipsis', { dir: 'auto', title: key }, key), copyButton(key, 'Copy the key'),
-      h('span.badge', null, draft.base.peek().type),
+      h('span.badge', null, () => draft.base().type),
       () => draft.base().archived && h('span.badge.warn', null, 'archived'),
       h('div.grow'),
       h('span.avatars', { role: 'group', 'aria-label': 'Others at this flag' }, () => claims.here().slice(0, 5).map((person) => avatar(person.name, { editing: person.editing === key, title: `${person.name} ${person.editing === key ? 'is editing' : 'is looking at'} this flag` }))),
@@ -104,7 +104,7 @@ async function remove(page) {
     await changesOf(app).remove(key, draft.base.peek().version, answer.reason);
     draft.discard();
     page.close();
-    flags.put(undefined, key);
+    flags.put(undefined, key, app);
     toast(`${key} is deleted`, { kind: 'ok' });
   } catch (error) {
     failed(error, `${key} was not deleted`);

@@ -3,6 +3,7 @@ import { ask, get } from '../../core/api.js';
 import { cleanup, effect, signal, untracked } from '../../core/reactive.js';
 import { when } from '../../core/time.js';
 import { isProduction } from '../../store/apps.js';
+import { live } from '../../store/live.js';
 import { lacks } from '../../store/session.js';
 import { confirm } from '../../ui/dialog.js';
 import { icon } from '../../ui/icon.js';
@@ -30,13 +31,14 @@ export function history(page) {
   /** @param {string | null} [cursor] */
   const read = (cursor) => get('/v1/audit', { app, flag: key, limit: AT_ONCE, cursor });
 
-  async function begin() {
+  /** @param {boolean} [isAnew] what there was may not have been */
+  async function begin(isAnew = false) {
     try {
       const found = await read();
       if (isOver) return;
       const known = entries.peek() ?? [];
       const ids = new Set(found.entries.map((/** @type {Entry} */ each) => each.id));
-      const joins = known.some(({ id }) => ids.has(id));
+      const joins = !isAnew && known.some(({ id }) => ids.has(id));
       if (joins) entries.set([...found.entries, ...known.filter(({ id }) => !ids.has(id))]); // (what is new comes above; the rest stays)
       else {
         entries.set(found.entries);
@@ -64,9 +66,11 @@ export function history(page) {
     }
   }
 
+  let resets = live.peek()?.resets.peek();
   effect(() => {
     page.saved()?.version;
-    untracked(begin);
+    const isAnew = resets !== (resets = live()?.resets());
+    untracked(() => begin(isAnew));
   });
   const end = h('div.history-end');
   const seen = new IntersectionObserver((found) => found.some((each) => each.isIntersecting) && more());
@@ -79,7 +83,7 @@ export function history(page) {
     seen.observe(end);
   });
   return h('div.stack', null,
-    () => problem() && failure(problem(), begin),
+    () => problem() && failure(problem(), () => begin()),
     () => !entries() && !problem() && loading(5),
     () => entries()?.length === 0 && empty('Nothing is known of it', h('p', null, 'Changes are kept for a time; what was done before is gone.')),
     each(h('ol.history', { 'aria-label': 'Changes, newest first' }), () => entries() ?? [], ({ id }) => id, (entry) => row(page, entry.peek(), entries.peek()?.[0] === entry.peek())),
@@ -93,7 +97,7 @@ function row(page, entry, isOpen) {
   const show = () => details.open && details.children.length === 1 && details.append(h('div.change-list', null, ...told(changes).map((each) => changeView(each))));
   listen(details, 'toggle', show);
   show();
-  return h('li.entry', null, avatar(actor.subject),
+  return h('li.entry', null, avatar(page.nameOf(actor.subject)),
     h('div.stack.tight.grow', null,
       h('div', null, h('strong', null, () => page.nameOf(actor.subject)), ' ', summary(entry), h('span.muted.small.nowrap', null, ' · ', when(() => time), h('span.num', null, ` · version ${version}`))),
       reason && h('q.reason-said', { dir: 'auto' }, reason),

@@ -1,5 +1,5 @@
 import { h } from '../../core/dom.js';
-import { effect, signal, untracked } from '../../core/reactive.js';
+import { cleanup, effect, signal, untracked } from '../../core/reactive.js';
 import { changesOf } from '../../store/flags.js';
 import { modal } from '../../ui/dialog.js';
 import { field } from '../../ui/field.js';
@@ -7,7 +7,7 @@ import { icon } from '../../ui/icon.js';
 import { announce, failed, toast } from '../../ui/toast.js';
 import { changeView } from './changes.js';
 import { tabNow, thenTo } from './controls.js';
-import { goTo } from './going.js';
+import { goTo, settle } from './going.js';
 import { tellChange } from './model/differences.js';
 import { patchOf, placeName, placesOf } from './model/places.js';
 
@@ -37,18 +37,27 @@ export function openSaving(page) {
     return undefined;
   }
 
+  /** Whether nothing can be saved; then it says why. */
+  function isHindered() {
+    const hindered = untracked(blocked);
+    if (!hindered) return false;
+    announce(hindered.text);
+    if (hindered.path) goTo(hindered.path);
+    return true;
+  }
+
   /** @returns {Promise<boolean>} whether it was saved */
   async function save() {
-    if (untracked(isBusy) || !untracked(draft.isDirty)) return false;
-    const hindered = untracked(blocked);
-    if (hindered) {
-      announce(hindered.text);
-      if (hindered.path) goTo(hindered.path);
-      return false;
-    }
+    settle();
+    if (untracked(isBusy) || !untracked(draft.isDirty) || isHindered()) return false;
     const places = untracked(page.production);
-    if (places.length && !(await agreed(places))) return false;
-    return send();
+    if (!places.length) return send();
+    if (!(await agreed(places))) return false;
+    if (!isHindered()) return send();
+    // (others have been here while one was asked)
+    unsay();
+    unsay = toast(`${key} was not saved: it was changed meanwhile. ${untracked(blocked)?.text}`, { kind: 'bad' });
+    return false;
   }
 
   async function send() {
@@ -59,7 +68,7 @@ export function openSaving(page) {
     try {
       const now = await draft.save((/** @type {Places} */ sent, /** @type {number} */ version) =>
         changesOf(app).patch(key, version, { ...patchOf(placesOf(draft.base.peek()), sent), ...(reason && { reason }) }));
-      page.flags.put(now, key);
+      page.flags.put(now, key, app);
       page.claims.release();
       toast(`${key} is saved`, { kind: 'ok' });
       return true;
@@ -77,15 +86,15 @@ export function openSaving(page) {
     const at = body?.field;
     if (status === 409 && body?.flag) {
       const last = body.since?.at(-1);
-      draft.take(body.flag, undefined, last && { by: last.actor, reason: last.reason });
-      page.flags.put(body.flag, key);
+      if (body.flag.version >= draft.base.peek().version) draft.take(body.flag, undefined, last && { by: last.actor, reason: last.reason }); // (else what came since is newer)
+      page.flags.put(body.flag, key, app);
       const count = draft.collisions.peek().size;
       unsay = toast(count ? `Not saved: ${last ? page.nameOf(last.actor) : 'somebody'} was faster. Choose where you both changed the same.` : 'Somebody was faster; your changes are on top of theirs now. Save again.', { kind: 'bad' });
       if (count) goTo([...draft.collisions.peek().keys()][0]);
       return;
     }
     problem.set(error);
-    if (!at?.startsWith('/')) return failed(error, `${key} was not saved`);
+    if (!at?.startsWith('/')) return void (unsay = failed(error, `${key} was not saved`) ?? unsay);
     unsay = toast(`${key} was not saved: ${placeName(at.split('/').slice(0, at.startsWith('/environments') ? 4 : 3).join('/')).toLowerCase()} is wrong.`, { kind: 'bad' });
     goTo(at);
   }
@@ -116,6 +125,8 @@ export function openSaving(page) {
 export function savingBar(page) {
   const { draft, problem } = page;
   const isShown = signal(false);
+  let isOpen = true;
+  cleanup(() => (isOpen = false));
   return h('div.saving', { role: 'region', 'aria-label': 'Unsaved changes' }, () => {
     if (!draft.isDirty()) return null;
     return h('div.saving-inside', null,
@@ -134,15 +145,18 @@ export function savingBar(page) {
   });
 
   function discard() {
-    const before = { changes: draft.changes.peek(), texts: draft.texts.peek(), collisions: draft.collisions.peek(), reason: draft.reason.peek() };
+    const before = { base: draft.base.peek(), changes: draft.changes.peek(), texts: draft.texts.peek(), collisions: draft.collisions.peek(), reason: draft.reason.peek() };
     draft.discard();
     problem.set(undefined);
     toast('The changes are discarded', { action: ['Undo', () => {
+      const now = draft.base.peek();
+      draft.base.set(before.base);
       draft.changes.set(before.changes);
       draft.texts.set(before.texts);
       draft.collisions.set(before.collisions);
       draft.reason.set(before.reason);
-      draft.take(page.saved() ?? draft.base.peek());
+      if (!isOpen) return draft.keep(); // (it is taken up where the flag is opened again)
+      draft.take(now);
     }] });
   }
 }

@@ -38,7 +38,7 @@ export function snippets(page) {
     h('p.small.muted', null, () => entry()[3]),
     code(() => entry()[2](given())),
     () => !given().isOpen && h('p.small.muted', null, 'TRICAST_KEY is an API key with the scope flags:read. ', h('a', { href: '#/settings/keys' }, 'Make one'), ' for this app and environment.'),
-    () => !page.draft.base().environments[page.environment()] && h('div.notice.warn', null, `The flag is not in ${page.environment()} yet: this code gets its own default.`));
+    () => !Object.hasOwn(page.draft.base().environments, page.environment()) && h('div.notice.warn', null, `The flag is not in ${page.environment()} yet: this code gets its own default.`));
 }
 
 /** A context with what the rules read. @param {FlagPage} page */

@@ -84,10 +84,12 @@ export function split({ variants, isLocked, attributes }, item, change, label) {
   function share(piece, at) {
     /** What is typed, as long as it is. */
     const typed = signal(/** @type {string | undefined} */ (undefined));
+    /** What the shares were before. @type {[string, number][]} */
+    let before = [];
     const take = (/** @type {string} */ text) => {
       typed.set(text);
       const found = /^\s*(\d{1,3})(?:[.,](\d{0,2}))?\s*%?\s*$/.exec(text);
-      if (!found || Number(found[1]) > 100) return;
+      if (isWrong() || !found) return put({ parts: before }); // (of 101, the 10 was not meant)
       const finest = Math.max(digits(), found[2]?.length ?? 0);
       const value = Number(`${found[1]}.${found[2] || 0}`);
       putShares(withShare(sharesOf(parts().map(([, weight]) => weight), finest), at, value * 10 ** finest));
@@ -95,7 +97,7 @@ export function split({ variants, isLocked, attributes }, item, change, label) {
     const isWrong = () => typed() !== undefined && !(Number(typed()?.replace(',', '.').replace('%', '')) >= 0 && Number(typed()?.replace(',', '.').replace('%', '')) <= 100 && typed()?.trim() !== '');
     return h('div.split-row', null, h('span.swatch', { class: `tone-${at % TONES}` }),
       select(() => Object.keys(variants()).map((name) => [`=${name}`, name]), () => `=${piece().name}`, (name) => put({ parts: parts().map((part, each) => (each === at ? [name.slice(1), part[1]] : part)) }), { 'aria-label': `${label}: variant ${at + 1}`, disabled: isLocked }),
-      line(() => typed() ?? String(percent(piece().share, whole())), take, { class: 'num percent', inputmode: 'decimal', dir: 'ltr', 'aria-label': () => `${label}: per cent for ${piece().name}`, 'aria-invalid': () => String(isWrong()), readonly: isLocked, onblur: () => typed.set(undefined) }), h('span.muted', null, '%'),
+      line(() => typed() ?? String(percent(piece().share, whole())), take, { onfocus: () => (before = parts()), class: 'num percent', inputmode: 'decimal', dir: 'ltr', 'aria-label': () => `${label}: per cent for ${piece().name}`, 'aria-invalid': () => String(isWrong()), readonly: isLocked, onblur: () => typed.set(undefined) }), h('span.muted', null, '%'),
       h('button.button.quiet.icon.slim', { type: 'button', 'aria-label': () => `${label}: without ${piece().name}`, title: 'Remove', disabled: () => isLocked() || parts().length === 1, onclick: removing('.split-rows', () => putShares(withoutShare(shares(), at), parts().filter((_, each) => each !== at).map(([name]) => name))) }, icon('close')));
   }
 

@@ -76,7 +76,7 @@ function inEnvironment(page, name) {
       place(page, at('state'), null, h('div.row', null,
         toggle({ on: isOn, label: `${page.key} in ${name}`, disabled: () => Boolean(page.locked(at('state'))), change: (on) => draft.set(at('state'), on ? 'ENABLED' : 'DISABLED') }),
         h('div', null, h('strong', null, () => (isOn() ? `On in ${name}` : `Off in ${name}`)),
-          h('div.small.muted', null, () => (isOn() ? (draft.value(rule) ? 'Rules decide who gets what.' : 'Everybody gets the default variant.') : 'Everybody gets the code’s own default; rules wait.'))))),
+          h('div.small.muted', null, () => (draft.base().archived ? 'Archived: nobody gets it until it is restored.' : isOn() ? (draft.value(rule) ? 'Rules decide who gets what.' : 'Everybody gets the default variant.') : 'Everybody gets the code’s own default; rules wait.'))))),
       place(page, at('defaultVariant'), 'Default variant', select(
         () => [...Object.entries(variants()).map(([each, value]) => /** @type {[string, string]} */ ([`=${each}`, label(each, value)])), ['', 'None: the code’s own default']],
         () => (defaultValue() === null ? '' : `=${defaultValue()}`),

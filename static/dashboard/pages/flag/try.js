@@ -89,7 +89,7 @@ function asJson(context) {
   } }, typed), () => wrong() && h('div.wrong', null, wrong()));
 }
 
-const REASONS = /** @type {Record<string, string>} */ ({ STATIC: 'there is no rule: everybody gets the default variant', DEFAULT: 'no rule chose a variant', TARGETING_MATCH: 'a rule chose it', SPLIT: 'a rule divides people, and this is where this one falls', DISABLED: 'the flag is off: the code’s own default is used' });
+const REASONS = /** @type {Record<string, string>} */ ({ STATIC: 'there is no rule: everybody gets the default variant', DEFAULT: 'no rule chose a variant', TARGETING_MATCH: 'the rules chose it', SPLIT: 'a rule divides people, and this is where this one falls', DISABLED: 'the flag is off: the code’s own default is used' });
 
 /** @param {FlagPage} page @param {Answer & {for: any}} answer */
 function shownAnswer(page, answer) {

@@ -37,7 +37,7 @@ export function usage(page) {
 
 /** @param {any} told @param {string} name */
 function inEnvironment(told, name) {
-  const there = told.environments[name];
+  const there = Object.hasOwn(told.environments, name) && told.environments[name];
   if (!there) return empty(`Not in ${name}`, h('p', null, 'Nobody can evaluate it there.'));
   const variants = Object.keys(there.variants).sort();
   return h('div.stack', null,

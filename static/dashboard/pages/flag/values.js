@@ -1,6 +1,7 @@
 import { h } from '../../core/dom.js';
 import { computed } from '../../core/reactive.js';
 import { icon } from '../../ui/icon.js';
+import { toast } from '../../ui/toast.js';
 import { select, shownIf } from './controls.js';
 
 /** @import {Condition} from './model/rules.js' */
@@ -15,12 +16,21 @@ export function values(item, change, { label, isLocked }) {
     const more = text.split(/[,\n\t]/).map((each) => each.trim()).filter(Boolean).map(read).filter((each) => !list().includes(each));
     if (more.length) change({ value: [...list(), ...new Set(more)] });
   };
+  /** The condition that something is being typed for: others may move another one here. */
+  let typedFor = '';
   const take = () => {
     const { value } = input;
+    const now = JSON.stringify(item());
+    if (value.trim() && typedFor && typedFor !== now) {
+      typedFor = now;
+      return void toast(`“${value}” was typed before the rules were changed. Press Enter again if it belongs to this one.`, { kind: 'bad' });
+    }
     input.value = '';
+    typedFor = '';
     add(value);
   };
   const input = h('input.bare', { 'aria-label': label, dir: 'auto', autocomplete: 'off', autocapitalize: 'none', spellcheck: false, readonly: isLocked, placeholder: () => (list().length ? '' : 'value, value'),
+    oninput: () => (typedFor ||= JSON.stringify(item())),
     onkeydown: (/** @type {KeyboardEvent} */ event) => {
       if ((event.key === 'Enter' && !event.ctrlKey && !event.metaKey) || event.key === ',') {
         event.preventDefault();

@@ -39,7 +39,7 @@ export async function createFlag(flags) {
       h('div.actions', null, h('button.button', { type: 'button', onclick: () => close() }, 'Cancel'), h('button.button.primary', { type: 'submit' }, 'Create flag')))];
   });
   if (!made) return;
-  flags.put(made, made.key);
+  flags.put(made, made.key, name);
   toast(`${made.key} is made, and off everywhere`, { kind: 'ok' });
   go(flagLink(made.key));
 }

@@ -47,7 +47,7 @@ export function row({ flags, together, selected }, flag, key) {
     h('div.flag-time.small.muted', { role: 'cell', title: () => `by ${flag().updated_by}` }, when(() => flag().updated_at)),
     h('div.flag-time.small.muted', { role: 'cell' }, () => (usage()?.stale ? h('span.badge.warn', { title: String(usage()?.stale?.why) }, 'stale') : usage()?.last_evaluated_at ? when(() => usage()?.last_evaluated_at) : 'never')));
   function cell(/** @type {string} */ name) {
-    const isThere = computed(() => Boolean(flag().environments[name])); // (so that the switch stays, and keeps the focus)
+    const isThere = computed(() => Object.hasOwn(flag().environments, name)); // (so that the switch stays, and keeps the focus)
     return h('div.flag-switch', { role: 'cell', class: () => (name === environment() ? 'focus' : '') }, () => isThere()
       ? toggle({ on: () => isOn(flag(), name), busy: () => isPending(flag(), name), label: () => `${key} in ${name}`, disabled: () => flag().archived || Boolean(lacks('flags:write')), change: (on) => switchTo(flags, flag(), name, on) })
       : h('span.muted', { title: `not in ${name}` }, '–'));

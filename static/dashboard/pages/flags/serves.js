@@ -17,7 +17,7 @@ export const variantsIn = (flag, environment) => flag.environments[environment]?
  * @returns {{kind: 'absent' | 'off' | 'rules' | 'split' | 'value' | 'caller', text: string, value?: string}}
  */
 export function serves(flag, environment) {
-  const there = flag.environments[environment];
+  const there = Object.hasOwn(flag.environments, environment) && flag.environments[environment];
   if (!there) return { kind: 'absent', text: `not in ${environment}` };
   if (there.state === 'DISABLED') return { kind: 'off', text: 'off: the code’s own default' };
   const split = splitOf(there.targeting);

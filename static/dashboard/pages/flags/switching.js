@@ -1,5 +1,5 @@
 import { Problem } from '../../core/api.js';
-import { signal } from '../../core/reactive.js';
+import { signal, untracked } from '../../core/reactive.js';
 import { app, isProduction } from '../../store/apps.js';
 import { changesOf } from '../../store/flags.js';
 import { confirm } from '../../ui/dialog.js';
@@ -7,7 +7,7 @@ import { announce, failed, toast } from '../../ui/toast.js';
 
 /** @import {Flag, Flags} from '../../store/flags.js' */
 
-/** Switches that were pressed and not answered yet: `key environment` → on. */
+/** Switches that were pressed and not answered yet: `app key environment` → on. */
 const pending = signal(/** @type {Map<string, boolean>} */ (new Map()));
 
 /** @param {string} at @param {boolean | undefined} on */
@@ -18,17 +18,19 @@ function expect(at, on) {
 }
 
 /** @param {Flag} flag @param {string} environment */
-export const isOn = (flag, environment) => pending().get(`${flag.key} ${environment}`) ?? flag.environments[environment]?.state === 'ENABLED';
+export const isOn = (flag, environment) => pending().get(switchOf(flag, environment)) ?? flag.environments[environment]?.state === 'ENABLED';
 /** @param {Flag} flag @param {string} environment */
-export const isPending = (flag, environment) => pending().has(`${flag.key} ${environment}`);
+export const isPending = (flag, environment) => pending().has(switchOf(flag, environment));
+/** @param {Flag} flag @param {string} environment */
+const switchOf = (flag, environment) => `${app()?.app} ${flag.key} ${environment}`;
 
 /**
  * Turns a flag on or off: shown at once, taken back with the reason if the server refuses. Production asks first.
  * @param {Flags} flags @param {Flag} flag @param {string} environment @param {boolean} on
  */
 export async function switchTo(flags, flag, environment, on) {
-  const at = `${flag.key} ${environment}`;
-  if (pending.peek().has(at) || !flag.environments[environment]) return;
+  const at = untracked(() => switchOf(flag, environment));
+  if (pending.peek().has(at) || !Object.hasOwn(flag.environments, environment)) return;
   const { app: name } = /** @type {any} */ (app());
   let reason;
   if (isProduction(environment)) {
@@ -45,7 +47,7 @@ export async function switchTo(flags, flag, environment, on) {
   announce(`${flag.key} ${on ? 'on' : 'off'} in ${environment}`);
   try {
     const now = flags.all.peek()?.get(flag.key) ?? flag;
-    flags.put(await changes.toggle(flag.key, now.version, environment, on, reason), flag.key);
+    flags.put(await changes.toggle(flag.key, now.version, environment, on, reason), flag.key, name);
   } catch (error) {
     const since = error instanceof Problem && error.status === 409 ? error.body.since?.at(-1) : undefined;
     if (since) toast(`${flag.key} was not turned ${on ? 'on' : 'off'}: ${since.actor} has changed it meanwhile${since.reason ? ` (“${since.reason}”)` : ''}.`, { kind: 'bad' });

@@ -1,7 +1,8 @@
 import { ask, get } from '../../core/api.js';
 import { each, h } from '../../core/dom.js';
-import { computed, signal } from '../../core/reactive.js';
+import { cleanup, computed, effect, signal } from '../../core/reactive.js';
 import { fullTime, when } from '../../core/time.js';
+import { live } from '../../store/live.js';
 import { nameOf } from '../../store/names.js';
 import { can, lacks, me, session } from '../../store/session.js';
 import { confirm, modal } from '../../ui/dialog.js';
@@ -17,6 +18,13 @@ export const ROLES = /** @type {[string, string][]} */ ([['viewer', 'Viewer: see
 
 /** Who may come in, as what; and who is invited. */
 export const people = () => loaded(async () => ({ people: await get('/v1/people'), invites: can('admin') ? await get('/v1/invites') : [] }), (all, again) => {
+  effect(() => {
+    const client = can('admin') ? live()?.client : undefined;
+    if (!client) return;
+    const { ready, unsubscribe } = client.subscribe(['tricast/audit'], ({ type }) => (type.startsWith('person.') || type.startsWith('invite.')) && void again());
+    ready.catch(() => {});
+    cleanup(unsubscribe);
+  });
   const isAnybody = computed(() => all().people.length > 0); // (a table stays, with what has the focus in it)
   const isInvited = computed(() => all().invites.length > 0);
   return [

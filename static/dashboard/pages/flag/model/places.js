@@ -81,8 +81,7 @@ export const environmentOf = (path) => (path.startsWith('/environments/') ? segm
 /** Whether a change of this place can be felt in an environment. @param {string} path @param {string} environment @param {Flag} flag */
 export function reaches(path, environment, flag) {
   if (environmentOf(path) === environment) return true;
-  const there = flag.environments[environment];
-  return path.startsWith('/variants/') && Boolean(there) && !there.variants;
+  return path.startsWith('/variants/') && Object.hasOwn(flag.environments, environment) && !flag.environments[environment].variants;
 }
 
 const NAMES = /** @type {Record<string, string>} */ ({ name: 'Name', description: 'Description', owner: 'Owner', tags: 'Tags', state: 'On or off', defaultVariant: 'Default variant', targeting: 'Rules', metadata: 'Metadata', archived: 'Archived', type: 'Type' });
