@@ -44,6 +44,11 @@ def test_try_it_says_what_one_gets_and_which_rule_it_was(
     expect(answer.get_by_text("SPLIT", exact=True)).to_be_visible()
     at.page.reload()
     expect(at.page.get_by_label("Value of version")).to_have_value("2.1.0")
+    at.button("JSON", exact=True).click()
+    at.page.get_by_label("Context as JSON").fill('{"half":')
+    at.page.get_by_role("tab", name="History").click()
+    at.page.get_by_role("tab", name="Try it").click()
+    expect(at.page.get_by_label("Context as JSON")).to_have_value('{"half":')
 
 
 def test_history_tells_each_change_and_takes_it_back(

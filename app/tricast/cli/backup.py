@@ -36,6 +36,8 @@ def backup(
     settings = load(data=data, log=log, config=config, extra=parse_more(more))
     if settings.database is None:
         raise Failure(f"the log {settings.log!r} has no file to copy")
+    if not settings.database.is_file():
+        raise Failure(f"there is no log at {settings.database}: name the server's with --data, or --log")
     began = time.monotonic()
     _copy(settings.database, target)
     size, took_s = target.stat().st_size, time.monotonic() - began

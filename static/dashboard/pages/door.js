@@ -56,12 +56,12 @@ const notSetUp = () =>
 /** Login, name, password of somebody new. @param {{login?: string | null, name?: string | null}} given */
 function identity({ login: fixed, name: proposed } = {}) {
   const login = h('input.input', { name: 'login', autocomplete: 'username', autocapitalize: 'none', spellcheck: false, required: true, value: fixed ?? '', readonly: Boolean(fixed), 'data-first': !fixed });
-  const name = h('input.input', { name: 'name', autocomplete: 'name', required: true, value: proposed ?? '' });
+  const name = h('input.input', { name: 'name', autocomplete: 'name', value: proposed ?? '' });
   const password = h('input.input', { name: 'password', type: 'password', autocomplete: 'new-password', required: true, minlength: LEAST_PASSWORD, 'data-first': Boolean(fixed) });
   return {
     fields: (/** @type {Wrong} */ wrong) => [
       field('Login', login, { hint: fixed ? null : 'Small letters, digits, and . _ @ + -', wrong: wrong('login') }),
-      field('Name', name, { hint: 'As others see you', wrong: wrong('name') }),
+      field('Name', name, { hint: 'As others see you; empty: as you sign in', wrong: wrong('name') }),
       field('Password', password, { hint: `At least ${LEAST_PASSWORD} characters`, wrong: wrong('password') }),
     ],
     values: () => ({ login: login.value.trim(), name: name.value.trim() || login.value.trim(), password: password.value }),
@@ -70,7 +70,7 @@ function identity({ login: fixed, name: proposed } = {}) {
 
 function setup() {
   const who = identity();
-  const app = h('input.input', { name: 'app', required: true, value: 'demo', autocapitalize: 'none', spellcheck: false });
+  const app = h('input.input', { name: 'app', required: true, pattern: '[^\\s\\/*]+', title: 'One word, without blanks, * or /.', value: 'demo', autocapitalize: 'none', spellcheck: false });
   return card('Welcome to tricast', 'Make the first admin, and name what you will switch on and off.',
     form({ confirm: 'Begin', submit: async () => {
       const made = await ask('POST', '/v1/setup', { body: { code: code(), ...who.values() } });

@@ -14,6 +14,13 @@ export function formDialog(title, { fields, submit, confirm, danger = false, wid
   return modal(title, (close) => [form({ fields, confirm, danger, submit: async () => close(await submit()), cancel: () => close() })], { wide });
 }
 
+/** What a field lacks, before anybody is asked; undefined: nothing. @param {HTMLInputElement} input */
+function lackOf({ value, required, minLength, pattern, title }) {
+  if (required && !value.trim()) return 'This is needed.';
+  if (minLength > 0 && value.length < minLength) return `This has ${value.length} characters; it needs at least ${minLength}.`;
+  return pattern && !new RegExp(`^(?:${pattern})$`, 'v').test(value.trim()) ? title : undefined;
+}
+
 /**
  * The form itself. A problem's field is matched by its first name: `environments.2` is `environments`. Where the server
  * says when to try again, the button waits for that.
@@ -38,6 +45,11 @@ export function form({ fields, submit, confirm, danger = false, cancel }) {
   const element = h('form.stack', { novalidate: true, onsubmit: async (/** @type {Event} */ event) => {
     event.preventDefault();
     if (isBusy.peek() || waitsUntil.peek()) return;
+    const lacking = [...element.querySelectorAll('input')].find((each) => names.has(each.name) && lackOf(each));
+    if (lacking) {
+      problem.set({ field: lacking.name, message: lackOf(lacking) });
+      return lacking.focus();
+    }
     isBusy.set(true);
     problem.set(undefined);
     waitsUntil.set(0);

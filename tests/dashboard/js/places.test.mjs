@@ -82,3 +82,9 @@ test('where a variant is used is found wherever a result can stand, and renamed 
   assert.deepEqual([...attributesOf({ and: [{ var: ['a'] }, { '==': [{ var: 'b.c' }, { var: '$flagd.timestamp' }] }] })], ['a', 'b.c']);
   assert.deepEqual([...refsOf({ if: [{ $ref: 'x' }, 'on', { '!': [{ $ref: 'y' }] }] })], ['x', 'y']);
 });
+
+test('whole numbers that JavaScript would round are refused, not changed', () => {
+  assert.match(read('{"id": [9007199254740993]}').wrong, /more digits/);
+  assert.deepEqual(read('{"id": [9007199254740991, 1e300, 0.1]}').wrong, 'A number in it has more digits than can be kept here.');
+  assert.deepEqual(read('{"id": [9007199254740991, 0.1]}').value, { id: [9007199254740991, 0.1] });
+});

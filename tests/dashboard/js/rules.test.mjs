@@ -90,3 +90,9 @@ test('the rules of flagd’s own examples are understood', () => {
   ];
   for (const targeting of examples) assert.deepEqual(build(parse(targeting)), targeting);
 });
+
+test('a rule with a number that JavaScript has rounded stays as it is: none is saved with another', () => {
+  const rule = (id) => ({ if: [{ '==': [{ var: 'id' }, id] }, 'on', 'off'] });
+  assert.ok(parse(rule(2 ** 53 - 1)));
+  assert.equal(parse(rule(2 ** 53)), undefined);
+});

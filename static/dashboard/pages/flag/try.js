@@ -30,11 +30,20 @@ function remembered(app) {
   }
 }
 
+/** What is asked for, as long as the drawer is open. @type {WeakMap<object, {context: import('../../core/reactive.js').Signal<Record<string, any>>, mode: import('../../core/reactive.js').Signal<string>}>} */
+const contexts = new WeakMap();
+
+/** @param {FlagPage} page */
+function contextOf(page) {
+  const made = contexts.get(page) ?? { context: signal(remembered(page.app)), mode: signal('rows') };
+  contexts.set(page, made);
+  return made;
+}
+
 /** What somebody would get: asked of the server, with the flag as it is saved. @param {FlagPage} page */
 export function tryIt(page) {
   const { app, key, draft } = page;
-  const context = signal(remembered(app));
-  const mode = signal('rows');
+  const { context, mode } = contextOf(page);
   const answer = signal(/** @type {(Answer & {for: any}) | undefined} */ (undefined));
   const failure = signal(/** @type {Error | undefined} */ (undefined));
   effect(() => localStorage.setItem(kept(app), JSON.stringify(context())));
@@ -77,10 +86,15 @@ async function evaluated(app, environment, key, context) {
   }
 }
 
+/** What is typed and no JSON yet, while one looks at something else. @type {WeakMap<object, {wrong: string, text: string} | undefined>} */
+const halves = new WeakMap();
+
 /** @param {import('../../core/reactive.js').Signal<Record<string, any>>} context */
 function asJson(context) {
-  const wrong = signal('');
-  const typed = signal(written(context.peek()));
+  const half = halves.get(context) ?? { wrong: '', text: written(context.peek()) };
+  const wrong = signal(half.wrong);
+  const typed = signal(half.text);
+  cleanup(() => halves.set(context, wrong.peek() ? { wrong: wrong.peek(), text: typed.peek() } : undefined));
   return h('div.stack.tight', null, area({ least: 6, class: 'mono', dir: 'ltr', 'aria-label': 'Context as JSON', 'aria-invalid': () => String(Boolean(wrong())), oninput: (/** @type {any} */ event) => {
     typed.set(event.target.value);
     const found = event.target.value.trim() ? read(event.target.value) : { value: {} };

@@ -1,6 +1,6 @@
 import { area, line, select } from './controls.js';
 import { hasNewNull } from './model/places.js';
-import { read, written } from './model/json.js';
+import { isExact, read, written } from './model/json.js';
 
 /** @import {FlagPage} from './editor.js' */
 /** @import {Read} from '../../core/reactive.js' */
@@ -38,5 +38,5 @@ export function variantValue(page, path, name) {
 /** @param {string} text @returns {{value?: any, wrong?: string}} */
 function number(text) {
   const tidy = text.trim().replace(',', '.');
-  return tidy !== '' && /^-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(tidy) && Number.isFinite(Number(tidy)) ? { value: Number(tidy) } : { wrong: tidy ? 'This is not a number.' : 'Give a number.' };
+  return tidy !== '' && /^-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(tidy) && Number.isFinite(Number(tidy)) ? (isExact(Number(tidy)) ? { value: Number(tidy) } : { wrong: 'This has more digits than can be kept here.' }) : { wrong: tidy ? 'This is not a number.' : 'Give a number.' };
 }

@@ -65,13 +65,17 @@ function inLine(value) {
   return `{${Object.entries(value).map(([name, each]) => `${JSON.stringify(name)}: ${inLine(each)}`).join(', ')}}`;
 }
 
+/** Whether it holds no whole number that JavaScript rounds. @param {any} value @returns {boolean} */
+export const isExact = (value) => (typeof value === 'number' ? !Number.isInteger(value) || Number.isSafeInteger(value) : typeof value !== 'object' || value === null || Object.values(value).every(isExact));
+
 /**
  * What a text says as JSON; or what is wrong with it, and where.
  * @param {string} text @returns {{value: any, wrong?: undefined} | {value?: undefined, wrong: string}}
  */
 export function read(text) {
   try {
-    return { value: JSON.parse(text) };
+    const value = JSON.parse(text);
+    return isExact(value) ? { value } : { wrong: 'A number in it has more digits than can be kept here.' };
   } catch (error) {
     const said = /** @type {Error} */ (error).message;
     const position = Number(/position (\d+)/.exec(said)?.[1] ?? NaN);

@@ -1,4 +1,4 @@
-import { isObject, same } from './json.js';
+import { isExact, isObject, same } from './json.js';
 import { OPERATORS } from './rules.js';
 
 /** @import {Condition, Model, Rule, Serve, Split} from './rules.js' */
@@ -8,6 +8,7 @@ import { OPERATORS } from './rules.js';
 /** The rules that a flag's targeting says; undefined where that takes more words than these. @param {any} targeting @returns {Model | undefined} */
 export function parse(targeting) {
   if (targeting === undefined || targeting === null || same(targeting, {})) return { rules: [], otherwise: { kind: 'default', isSaid: false } };
+  if (!isExact(targeting)) return undefined; // (saved with another rule, its numbers would be others)
   const args = branches(targeting);
   if (!args) {
     const otherwise = serveOf(targeting);
