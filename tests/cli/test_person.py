@@ -68,6 +68,7 @@ def test_what_can_not_be_done_is_said_in_a_line(guarded_server: Server, admin: C
         for words, code, says in (
             (("role", "nobody", "owner"), 1, "owner"),
             (("invite",), 1, "which role?"),
+            (("invite", "--login", "nobody"), 1, "there is nobody called 'nobody' yet: which role?"),
             (("invite", "--role", "viewer", "--ttl", "soon"), 2, "--ttl 'soon'"),
             (("invite", "--role", "viewer", "--login", "a b"), 1, "'a b'"),
             (("remove",), 2, "LOGIN"),

@@ -47,13 +47,17 @@ function turn() {
   timer = setTimeout(turn, next);
 }
 
-/** `3 min. ago`, kept true while it is on the screen; the full time in its title when it is pointed at. @param {() => string | number | null | undefined} read */
-export function when(read) {
+/**
+ * `3 min. ago`, kept true while it is on the screen; the full time in its title when it is pointed at.
+ * @param {() => string | number | null | undefined} read @param {{toMinute?: boolean}} [options] toMinute: it is known no finer
+ */
+export function when(read, { toMinute = false } = {}) {
   const element = h('time');
+  const told = (/** @type {number} */ then) => (toMinute && Date.now() - then < MINUTE ? 'just now' : ago(then));
   const at = signal(0);
   const tick = () => {
     const past = Date.now() - at.peek();
-    const text = at.peek() && ago(at.peek());
+    const text = at.peek() && told(at.peek());
     if (text && element.textContent !== text) element.textContent = text; // (the same again would be laid out again)
     return lasting(past);
   };
@@ -62,7 +66,7 @@ export function when(read) {
     const time = typeof value === 'number' ? value : value ? Date.parse(value) : 0;
     at.set(time);
     if (!time) return void (element.textContent = '–');
-    element.textContent = ago(time);
+    element.textContent = told(time);
     element.dateTime = new Date(time).toISOString();
     if (shown.has(element)) turn();
   });

@@ -161,7 +161,8 @@ class Invites:
         account = None if login is None else self._people.account(login)
         if account is None:
             if role is None:
-                raise BadRequest("which role? Give viewer, editor or admin", field="role")
+                new = "" if login is None else f"there is nobody called {login!r} yet: "
+                raise BadRequest(f"{new}which role? Give viewer, editor or admin", field="role")
             return check_role(role), None
         person = account.person
         if person.disabled_at is not None:

@@ -44,7 +44,7 @@ function inEnvironment(told, name) {
     there.stale && h('div.notice.warn', null, icon('warn'), h('div', null, h('strong', null, 'Stale. '), `Neither evaluated nor changed for ${told.stale_after_days} days (${there.stale.last_evaluated_at ? `last evaluated ${fullTime(there.stale.last_evaluated_at)}` : 'never evaluated'}, last changed ${fullTime(there.stale.last_changed_at)}). Is its code still there?`)),
     there.served_only && h('div.notice', null, icon('check'), h('div', null, 'Everybody gets ', h('strong', null, there.served_only), ': if that stays, the flag can go from the code.')),
     h('dl.figures', null,
-      figure('Evaluations', figures.format(there.evaluations)), figure('Last evaluated', there.last_evaluated_at ? when(() => there.last_evaluated_at) : 'never'), figure('Counted since', there.since ? when(() => there.since) : '–')),
+      figure('Evaluations', figures.format(there.evaluations)), figure('Last evaluated', there.last_evaluated_at ? when(() => there.last_evaluated_at, { toMinute: true }) : 'never'), figure('Counted since', there.since ? when(() => there.since, { toMinute: true }) : '–')),
     there.evaluations ? [chart(there, variants), legend(there, variants)]
       : h('p.muted', null, 'Nobody has asked for it yet. Copy a line from Code, or use Try it.'));
 }
@@ -84,4 +84,4 @@ const legend = ({ variants, evaluations }, names) => h('table.table.num', null,
   h('thead', null, h('tr', null, ...['Variant', 'Evaluations', 'Share', 'Last'].map((text) => h('th', { scope: 'col' }, text)))),
   h('tbody', null, ...names.map((name, tone) => h('tr', null,
     h('td', null, h('span.row', null, h('span.swatch', { class: `tone-${tone % TONES}` }), name ? h('span', { dir: 'auto' }, name) : h('span.muted', null, 'the code’s own default'))),
-    h('td', null, figures.format(variants[name].evaluations)), h('td', null, `${((variants[name].evaluations / evaluations) * 100).toFixed(1)} %`), h('td', null, when(() => variants[name].last_evaluated_at))))));
+    h('td', null, figures.format(variants[name].evaluations)), h('td', null, `${((variants[name].evaluations / evaluations) * 100).toFixed(1)} %`), h('td', null, when(() => variants[name].last_evaluated_at, { toMinute: true }))))));

@@ -45,7 +45,7 @@ export function row({ flags, together, selected }, flag, key) {
       return [h('span', { class: kind === 'value' ? '' : 'muted', dir: 'auto' }, text), value && h('code.muted', null, ` ${value}`)];
     }),
     h('div.flag-time.small.muted', { role: 'cell', title: () => `by ${flag().updated_by}` }, when(() => flag().updated_at)),
-    h('div.flag-time.small.muted', { role: 'cell' }, () => (usage()?.stale ? h('span.badge.warn', { title: String(usage()?.stale?.why) }, 'stale') : usage()?.last_evaluated_at ? when(() => usage()?.last_evaluated_at) : 'never')));
+    h('div.flag-time.small.muted', { role: 'cell' }, () => (usage()?.stale ? h('span.badge.warn', { title: String(usage()?.stale?.why) }, 'stale') : usage()?.last_evaluated_at ? when(() => usage()?.last_evaluated_at, { toMinute: true }) : 'never')));
   function cell(/** @type {string} */ name) {
     const isThere = computed(() => Object.hasOwn(flag().environments, name)); // (so that the switch stays, and keeps the focus)
     return h('div.flag-switch', { role: 'cell', class: () => (name === environment() ? 'focus' : '') }, () => isThere()
