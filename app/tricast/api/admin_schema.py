@@ -12,8 +12,6 @@ from tricast.api.admin_bodies import KeyRequest, RevokeRequest, TokenRequest
 from tricast.api.answers import Body
 from tricast.audit import MAX_REASON_CHARS
 
-_Patterns = list[str]
-
 
 class TokenAnswer(Body):
     """A new token, and what it grants."""
@@ -23,8 +21,8 @@ class TokenAnswer(Body):
     subject: str
     app: str
     environment: str | None
-    subscribe: _Patterns
-    publish: _Patterns
+    subscribe: list[str]
+    publish: list[str]
     scopes: list[Scope]
     issued_at: str = Field(json_schema_extra={"format": "date-time"})
     expires_at: str = Field(json_schema_extra={"format": "date-time"})
@@ -37,8 +35,8 @@ class KeyAnswer(Body):
     name: str
     app: str | None
     environment: str | None
-    subscribe: _Patterns
-    publish: _Patterns
+    subscribe: list[str]
+    publish: list[str]
     scopes: list[Scope]
     created_at: str = Field(json_schema_extra={"format": "date-time"})
     revoked_at: str | None

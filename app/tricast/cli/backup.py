@@ -49,7 +49,7 @@ def _copy(path: Path, target: Path) -> None:
     from tricast.log.sqlite import backup as copy
 
     console = Console(stderr=True)
-    if not console.is_terminal or not path.is_file():
+    if not console.is_terminal:
         copy(path, target)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True))

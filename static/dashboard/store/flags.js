@@ -137,8 +137,9 @@ export function openFlags() {
           if (mine === turn && !(Number(flags.get(each)?.version) > flag.version)) flags.set(each, flag);
         } catch (error) {
           if (mine !== turn) return;
-          if (/** @type {any} */ (error).status === 404) flags.delete(each);
-          else setTimeout(() => mine === turn && look(each), AGAIN_MS);
+          const { status = 0 } = /** @type {any} */ (error);
+          if (status === 404) flags.delete(each);
+          else if (status < 400 || status >= 500 || status === 429) setTimeout(() => mine === turn && look(each), AGAIN_MS);
         }
       }));
       if (mine === turn) tell();

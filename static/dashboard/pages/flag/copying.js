@@ -30,7 +30,7 @@ export async function copyTo(page, given = {}) {
       } catch (error) {
         const { status, body, message } = /** @type {any} */ (error);
         problem.set(status === 409 && body?.flag ? 'Somebody has changed the flag meanwhile. Look at what changes now, and copy again.' : message);
-        if (status === 409 && body?.flag?.version >= draft.base.peek().version) page.put(body.flag);
+        if (body?.flag) page.flags.put(body.flag, key, app);
       }
     };
     return [h('form.stack', { novalidate: true, onsubmit: submit },

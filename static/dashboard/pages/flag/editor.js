@@ -43,16 +43,15 @@ const PARTS = [
 /** @param {{flags: Flags, together: Together, key: string, close: () => void, onLeave: (leave: () => void) => void}} options */
 export function editor(options) {
   const { flags, key, close } = options;
-  const begun = signal(false);
+  /** What it is edited as: deleted and made anew as something else, it is another form. '': there was none so far. */
   const type = signal('');
   effect(() => {
-    const now = flags.all()?.get(key) ?? (flags.all() && untracked(() => keptOf(key)));
-    if (!now) return;
-    begun.set(true);
-    type.set(now.type); // (deleted and made anew as something else, it is another form)
+    const all = flags.all();
+    const now = all?.get(key) ?? (all && untracked(() => keptOf(key)));
+    if (now) type.set(now.type);
   });
   return h('div.drawer-frame', null, () => {
-    if (begun()) return type() && untracked(() => frame(openPage(options)));
+    if (type()) return untracked(() => frame(openPage(options)));
     if (!flags.all()) return h('div.drawer-body', null, loading(8));
     return h('div.drawer-body', null, empty('There is no such flag', h('p', { dir: 'auto' }, () => `${app()?.app ?? 'This app'} has no flag ${key}. It may have been deleted, or be in another app.`),
       h('button.button', { type: 'button', onclick: close }, 'To the list')));

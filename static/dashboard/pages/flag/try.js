@@ -30,20 +30,26 @@ function remembered(app) {
   }
 }
 
-/** What is asked for, as long as the drawer is open. @type {WeakMap<object, {context: import('../../core/reactive.js').Signal<Record<string, any>>, mode: import('../../core/reactive.js').Signal<string>}>} */
-const contexts = new WeakMap();
+/**
+ * What is asked for; `half` is JSON that is typed and none yet.
+ * @typedef {{context: import('../../core/reactive.js').Signal<Record<string, any>>, mode: import('../../core/reactive.js').Signal<string>, half?: string}} Asked
+ */
 
-/** @param {FlagPage} page */
-function contextOf(page) {
-  const made = contexts.get(page) ?? { context: signal(remembered(page.app)), mode: signal('rows') };
-  contexts.set(page, made);
+/** It stays as long as the drawer is open. @type {WeakMap<object, Asked>} */
+const asked = new WeakMap();
+
+/** @param {FlagPage} page @returns {Asked} */
+function askedOf(page) {
+  const made = asked.get(page) ?? { context: signal(remembered(page.app)), mode: signal('rows') };
+  asked.set(page, made);
   return made;
 }
 
 /** What somebody would get: asked of the server, with the flag as it is saved. @param {FlagPage} page */
 export function tryIt(page) {
   const { app, key, draft } = page;
-  const { context, mode } = contextOf(page);
+  const about = askedOf(page);
+  const { context, mode } = about;
   const answer = signal(/** @type {(Answer & {for: any}) | undefined} */ (undefined));
   const failure = signal(/** @type {Error | undefined} */ (undefined));
   effect(() => localStorage.setItem(kept(app), JSON.stringify(context())));
@@ -66,7 +72,7 @@ export function tryIt(page) {
   return h('div.try', null,
     h('div.stack', null,
       h('div.row.wrap', null, h('div.label', null, 'Context'), h('div.grow'), segments([['rows', 'Rows'], ['json', 'JSON']], mode, mode.set, 'How the context is given')),
-      () => (mode() === 'rows' ? untracked(() => contextRows(page, context)) : untracked(() => asJson(context))),
+      () => (mode() === 'rows' ? untracked(() => contextRows(page, context)) : untracked(() => asJson(about))),
       h('div.hint', null, 'It stays in this browser. It is sent for each evaluation, and counts as one in Usage.')),
     h('div.stack', null,
       h('div.row.wrap', null, h('div.label', null, 'Answer in'),
@@ -86,20 +92,21 @@ async function evaluated(app, environment, key, context) {
   }
 }
 
-/** What is typed and no JSON yet, while one looks at something else. @type {WeakMap<object, {wrong: string, text: string} | undefined>} */
-const halves = new WeakMap();
-
-/** @param {import('../../core/reactive.js').Signal<Record<string, any>>} context */
-function asJson(context) {
-  const half = halves.get(context) ?? { wrong: '', text: written(context.peek()) };
-  const wrong = signal(half.wrong);
-  const typed = signal(half.text);
-  cleanup(() => halves.set(context, wrong.peek() ? { wrong: wrong.peek(), text: typed.peek() } : undefined));
+/** @param {Asked} about */
+function asJson(about) {
+  const { context } = about;
+  const typed = signal(about.half ?? written(context.peek()));
+  const check = (/** @type {string} */ text) => {
+    const found = text.trim() ? read(text) : { value: {} };
+    return { ...found, wrong: found.wrong ?? (isObject(found.value) ? '' : 'A context is an object, such as {"plan": "pro"}.') };
+  };
+  const wrong = signal(check(typed.peek()).wrong);
   return h('div.stack.tight', null, area({ least: 6, class: 'mono', dir: 'ltr', 'aria-label': 'Context as JSON', 'aria-invalid': () => String(Boolean(wrong())), oninput: (/** @type {any} */ event) => {
     typed.set(event.target.value);
-    const found = event.target.value.trim() ? read(event.target.value) : { value: {} };
-    wrong.set(found.wrong ?? (isObject(found.value) ? '' : 'A context is an object, such as {"plan": "pro"}.'));
-    if (!wrong()) context.set(found.value);
+    const found = check(event.target.value);
+    wrong.set(found.wrong);
+    about.half = found.wrong ? event.target.value : undefined;
+    if (!found.wrong) context.set(found.value);
   } }, typed), () => wrong() && h('div.wrong', null, wrong()));
 }
 
