@@ -13,7 +13,9 @@
     ├── TooLarge           413  4413   beyond a limit that is set
     │   └── HeadTooLarge   431  4431   the request line and headers are
     ├── TooMany            429  4529   slow down; `retry_after_s` says how long
+    ├── UpgradeRequired    426  4426   a WebSocket handshake of another version
     ├── PreconditionRequired 428 4428  say which version you change
+    ├── NotSupported       501  4400   part of HTTP that this server does not do
     ├── Unavailable        503  4503   not now; the same request may be repeated
     │   ├── NotStarted     503  4503   the hub's lifespan isn't running
     │   ├── Draining       503  4503   the server is stopping
@@ -158,6 +160,20 @@ class HeadTooLarge(TooLarge):
     title = "The request line and headers are larger than the limit"
     status = 431
     close_code = 4431
+
+
+class UpgradeRequired(TricastError):
+    code = "upgrade-required"
+    title = "That version of the WebSocket protocol is not spoken here"
+    status = 426
+    close_code = 4426
+
+
+class NotSupported(TricastError):
+    code = "not-supported"
+    title = "The server does not do that"
+    status = 501
+    close_code = 4400
 
 
 class PreconditionRequired(TricastError):

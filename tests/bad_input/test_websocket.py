@@ -295,14 +295,14 @@ def handshake(served: Served, head: bytes) -> Answer:
 @pytest.mark.parametrize(
     ("head", "status"),
     [
-        (b"GET /v1/events?topic=a HTTP/1.1\r\n" + HOST + UPGRADE.replace(b"13", b"12"), 400),
+        (b"GET /v1/events?topic=a HTTP/1.1\r\n" + HOST + UPGRADE.replace(b"13", b"12"), 426),
         (b"GET /v1/events?topic=a HTTP/1.1\r\n" + HOST + UPGRADE.partition(b"Sec-WebSocket-Key")[0], 400),
         (b"GET /v1/events?topic=a HTTP/1.1\r\n" + HOST + UPGRADE.replace(b"dGhl", b"!!!!"), 400),
         (b"GET /v1/events?topic=a HTTP/1.1\r\n" + HOST + UPGRADE + UPGRADE, 426),
         (b"GET /v1/events?topic=" + b"a" * 9000 + b" HTTP/1.1\r\n" + HOST + UPGRADE, 400),
         (b"GET /v1/events?topic=a HTTP/1.1\r\n" + HOST + UPGRADE + b"x: " + b"y" * 9000 + b"\r\n", 400),
         (b"GET /v1/events?topic=a HTTP/1.1\r\n" + HOST + UPGRADE + b"x: y\r\n" * 150, 400),
-        (b"POST /v1/events?topic=a HTTP/1.1\r\n" + HOST + UPGRADE + b"Content-Length: 0\r\n", 405),
+        (b"POST /v1/events HTTP/1.1\r\n" + HOST + UPGRADE + b"Content-Length: 0\r\n", 400),
         (b"GET /v1/events?topic=\xff HTTP/1.1\r\n" + HOST + UPGRADE, 400),
     ],
     ids=[

@@ -7,18 +7,17 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from tricast.api import answers, events
 from tricast.cli import main
 from tricast.hub import hub
 from tricast.server import app, direct
+from tricast.transports import body
 
 
 def shorten(name: str, seconds: float) -> None:
     if name == "headers":
         _set(direct, "HEADERS_TIMEOUT_S", seconds)
     elif name == "body":
-        _set(events, "_BODY_TIMEOUT_S", seconds)
-        _set(answers, "BODY_TIMEOUT_S", seconds)
+        _set(body, "BODY_TIMEOUT_S", seconds)
     elif name == "lag":
         made = app._hub_options
         app._hub_options = lambda settings: dataclasses.replace(made(settings), lag_limit_s=seconds)

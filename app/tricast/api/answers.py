@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -14,7 +13,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 from pydantic import BaseModel, ConfigDict
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -24,8 +23,6 @@ from tricast.errors import (
     BadRequest,
     Forbidden,
     PreconditionRequired,
-    TooLarge,
-    TooSlow,
     TricastError,
     Unauthorized,
     Unavailable,
@@ -34,10 +31,10 @@ from tricast.event import new_id
 from tricast.hub.caller import Caller
 from tricast.hub.gate import Gate, Grant
 from tricast.transports import http
+from tricast.transports.body import read_body
 from tricast.transports.door import address_of, same_origin
 from tricast.transports.query import MAX_PARAMETERS, unreadable
 
-BODY_TIMEOUT_S: Final = 30.0
 MAX_BODY_BYTES: Final = 1024 * 1024
 _ENTITY_TAG = re.compile(r'"?(0|[1-9][0-9]{0,17})"?')
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -149,27 +146,9 @@ class Ask:
     async def body(self) -> bytes:
         """The whole body. Raises TooLarge beyond the route's limit, TooSlow after 30 s, and
         Unauthorized if the caller has lost the right while it came."""
-        coding = self.request.headers.get("content-encoding", "identity")
-        if coding.lower() != "identity":
-            raise BadRequest(
-                f"Content-Encoding {coding[:80]!r} is not read; send the body as it is",
-                field="Content-Encoding",
-            )
-        parts = bytearray()
-        try:
-            async with asyncio.timeout(BODY_TIMEOUT_S):
-                async for part in self.request.stream():
-                    parts += part
-                    if len(parts) > self._max_body_bytes:
-                        raise TooLarge(
-                            f"the body is larger than the limit of {self._max_body_bytes} bytes", field="body"
-                        )
-        except TimeoutError:
-            raise TooSlow(f"the body did not arrive within {BODY_TIMEOUT_S:g} s", field="body") from None
-        except ClientDisconnect:
-            raise BadRequest("the client went away before the body was complete", field="body") from None
+        body = await read_body(self.request.scope, self.request.receive, self._max_body_bytes)
         self._recheck(self.caller)
-        return bytes(parts)
+        return body
 
     async def json(self) -> Any:
         """The body as JSON values. Raises BadRequest if it is none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,8 +12,6 @@ from tricast.errors import (
     BadRequest,
     MethodNotAllowed,
     NotFound,
-    TooLarge,
-    TooSlow,
     TricastError,
     Unavailable,
 )
@@ -22,6 +19,7 @@ from tricast.hub.caller import Caller
 from tricast.hub.gate import Gate
 from tricast.hub.hub import Hub
 from tricast.transports import http
+from tricast.transports.body import read_body
 from tricast.transports.direct import DirectRequest
 from tricast.transports.door import Door
 from tricast.transports.longpoll import poll_now
@@ -32,7 +30,6 @@ from tricast.transports.websocket import websocket
 from tricast.wire.publishing import Edge, body_of, drafts_of, key_of
 
 _QUERY = ("topic", "type", "subject", "id", "source", "time")
-_BODY_TIMEOUT_S = 30.0
 _log = logging.getLogger("tricast.api")
 
 
@@ -69,7 +66,7 @@ class EventsEndpoint:
         cors = http.cors(scope, door.allowed_origin)
         try:
             caller = await door.caller(scope, "http")
-            body = await _body(scope, receive, door.max_body_bytes)
+            body = await read_body(scope, receive, door.max_body_bytes)
             door.recheck(caller)
             answer = await self._append(scope, caller, body)
         except TricastError as problem:
@@ -109,40 +106,6 @@ class EventsEndpoint:
 def _failed() -> Unavailable:
     """What a client is told of a fault of ours; the log has the trace."""
     return Unavailable("the server failed to do this; the log says why", retry_after_s=1)
-
-
-async def _body(scope: Any, receive: Any, limit: int) -> bytes:
-    """The whole body, within the limit and within 30 s."""
-    coding = http.header(scope, b"content-encoding")
-    if coding is not None and coding.lower() != b"identity":
-        shown = coding.decode("latin-1")[:80]
-        raise BadRequest(
-            f"Content-Encoding {shown!r} is not read; send the body as it is", field="Content-Encoding"
-        )
-    length = http.header(scope, b"content-length")
-    if length is not None and length.isdigit() and int(length) > limit:
-        raise TooLarge(f"the body has {int(length)} bytes; the limit is {limit}", field="body")
-    try:
-        async with asyncio.timeout(_BODY_TIMEOUT_S):
-            return await _parts(receive, limit)
-    except TimeoutError:
-        raise TooSlow(f"the body did not arrive within {_BODY_TIMEOUT_S:g} s", field="body") from None
-
-
-async def _parts(receive: Any, limit: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise BadRequest("the client went away before the body was complete", field="body")
-        part = message.get("body", b"")
-        size += len(part)
-        if size > limit:
-            raise TooLarge(f"the body is larger than the limit of {limit} bytes", field="body")
-        parts.append(part)
-        if not message.get("more_body", False):
-            return b"".join(parts)
 
 
 def _query(query_string: bytes) -> dict[str, str]:

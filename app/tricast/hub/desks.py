@@ -172,6 +172,8 @@ class PollDesks:
             desk.stir()
         if hit is not None:
             desk.hit(hit)
+        if poll.hurried:
+            self.time_out(poll)
 
     def release(self, group: Group) -> None:
         """Nobody waits at this group any more."""

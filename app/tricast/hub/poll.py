@@ -62,11 +62,13 @@ class Poll:
     """One waiting pull subscriber. `respond` is called once, synchronously, with the answer."""
 
     __slots__ = (
+        "_expired",
         "_timer",
         "answered",
         "caller",
         "desk",
         "expires_at",
+        "hurried",
         "limit",
         "on_closed",
         "paced",
@@ -106,6 +108,8 @@ class Poll:
         # Whether it is to be answered soon all the same, with a list that has changed meanwhile.
         self.stale: Callable[[], bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._expired: Callable[[Poll], None] = lambda _: None
+        self.hurried = False  # whether it waits no longer, whatever its time-out
 
     def answer(self, answer: Answer) -> None:
         """Take the events and the cursor, and leave, in one step (DELIVERY.md 10)."""
@@ -123,8 +127,15 @@ class Poll:
 
     def wait_until(self, timeout_s: float | None, expired: Callable[[Poll], None]) -> None:
         """Arm the time-out."""
+        self._expired = expired
         if timeout_s is not None:
             self._timer = asyncio.get_running_loop().call_later(timeout_s, expired, self)
+
+    def hurry(self) -> None:
+        """Wait no longer: where nothing is being read for it, it is answered now as at its time-out."""
+        self.hurried = True
+        if self.task is None:
+            self._expired(self)
 
     def _end(self) -> None:
         self.answered = True

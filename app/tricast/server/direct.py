@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import re
 from typing import Any, Final, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tricast.errors import BadRequest, HeadTooLarge, TooSlow, TricastError
@@ -48,6 +49,12 @@ _NEEDS_MORE: Final = frozenset(
     )
 )
 _SMALL_BODY_BYTES: Final = 64 * 1024
+# uri-host and an optional port (RFC 9110 §7.2, RFC 3986 §3.2.2); it may be empty.
+_HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.%A-Za-z_~-]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
+
+
+class _BadHead(Exception):
+    """Raised inside the parser, whose `feed_data` then fails: the head is not to be served."""
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -56,7 +63,7 @@ class HttpProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.access_log = self.config.access_log
-        self._parked: tuple[RequestWriter, Callable[[], None]] | None = None
+        self._parked: RequestWriter | None = None
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._turns = 0  # heads and bodies that came to their end
@@ -65,6 +72,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_body = False
         self._parting = False
         self._full = False
+        self._problem: TricastError | None = None  # what is wrong with the head that was refused
         self._head_timer: asyncio.TimerHandle | None = None
         self._hot: HotPath | None = getattr(self.config.app, "hot", None)
 
@@ -93,11 +101,49 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(TooSlow(f"the request's head did not arrive within {HEADERS_TIMEOUT_S:g} s"))
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(BadRequest("what was sent is not HTTP/1.1 as RFC 9112 has it", field="request"))
+        problem, self._problem = self._problem, None
+        self._refuse(
+            problem or BadRequest("what was sent is not HTTP/1.1 as RFC 9112 has it", field="request")
+        )
 
     def _refuse(self, problem: TricastError) -> None:
+        """Answer with `problem` and close.
+
+        Where an earlier request is still to be answered, close after its answer instead: the client
+        would take the refusal for that answer (RFC 9112 §9.3.2).
+        """
+        if self._owes_answer:
+            self._parting = True
+            self.finish()
+            return
         self.transport.write(refusal(problem))
         self.transport.close()
+
+    @property
+    def _owes_answer(self) -> bool:
+        """Whether a request that has arrived as a whole is not answered yet."""
+        cycle: Any = self.cycle
+        if cycle is None:
+            return False
+        waits = not cycle.response_complete and not cycle.more_body
+        return waits or bool(self.pipeline) or self._parked is not None
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client has closed its side (`nc -N`): what it asked for before is answered, then it ends.
+
+        A waiting poll is answered at once. What streams already is taken to have nobody left who
+        reads it, unless its length is known.
+        """
+        cycle: Any = self.cycle
+        if self._parting or not self._owes_answer:
+            return False
+        if cycle.response_started and not cycle.response_complete and cycle.chunked_encoding is not False:
+            return False
+        self._parting = True
+        self.finish()
+        if self._parked is not None:
+            self._parked.hurry()
+        return True
 
     def part(self, response: bytes) -> None:
         """Answer while more is coming: read and drop it for a moment, then close.
@@ -128,17 +174,67 @@ class HttpProtocol(HttpToolsProtocol):
                 self.transport.abort()
             return
         turns = self._turns
-        super().data_received(data)
-        if self.transport.is_closing() or self._must_wait:
+        self._feed(data)
+        self._await_more(len(data) if self._turns == turns else 0)
+
+    def _feed(self, data: bytes) -> None:
+        """Parse what arrived.
+
+        An upgrade that is offered and not taken is ignored (RFC 9110 §7.8). The parser takes all that
+        follows such a head for the other protocol's, so it is given the head again without the offer;
+        the body, and the next request, then follow it as usual.
+        """
+        self._unset_keepalive_if_required()
+        rest = memoryview(data)
+        try:
+            while True:
+                try:
+                    self.parser.feed_data(rest)
+                    return
+                except httptools.HttpParserUpgrade as upgrade:
+                    rest = rest[upgrade.args[0] :]
+                if self._should_upgrade():
+                    self.handle_websocket_upgrade(bytes(rest))
+                    return
+                self.parser.feed_data(self._head_without_upgrade())
+        except (httptools.HttpParserError, _BadHead):
+            self.send_400_response("")
+
+    def _should_upgrade(self) -> bool:
+        """Whether the head asks for a WebSocket, perhaps among other protocols; HTTP/1.0 can't."""
+        protocols = b",".join(value for name, value in self.headers if name == b"upgrade").lower()
+        return (
+            self.scope["method"] == "GET"
+            and self.scope["http_version"] == "1.1"
+            and b"websocket" in (protocol.strip() for protocol in protocols.split(b","))
+        )
+
+    def _head_without_upgrade(self) -> bytes:
+        """The head that was just parsed, without its offer to upgrade."""
+        if self.scope["method"] == "CONNECT":
+            raise _BadHead  # (it has no other meaning to go on with)
+        version = self.scope["http_version"].encode()
+        lines = [b"%b %b HTTP/%b" % (self.scope["method"].encode(), self.url, version)]
+        for name, value in self.headers:
+            if name == b"connection":
+                options = [option.strip() for option in value.split(b",")]
+                value = b", ".join(option for option in options if option.lower() != b"upgrade")
+                if not value:
+                    continue
+            if name != b"upgrade":
+                lines.append(b"%b: %b" % (name, value))
+        return b"\r\n".join((*lines, b"\r\n"))
+
+    def _await_more(self, size: int) -> None:
+        """Bound in time and size what may still come; `size` bytes of it have."""
+        if self._parting or self.transport.is_closing() or self._must_wait:
             return
         cycle: Any = self.cycle
         if isinstance(cycle, PublishCycle) and cycle.more_body:
             self._await_head()  # its body is bounded in time as a head is
-        elif cycle is None or (cycle.response_complete and not self.pipeline):
-            self._await_rest(len(data) if self._turns == turns else 0)
-
-    def _await_rest(self, size: int) -> None:
-        """Bound what may come where no request is worked on; `size` bytes of it have."""
+            return
+        if cycle is not None and (not cycle.response_complete or self.pipeline):
+            return
         self._head_bytes += size
         if self._in_body:  # of a request that was answered before
             if self._head_bytes > _MAX_DROPPED_BYTES:
@@ -161,6 +257,14 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
+        version = self.parser.get_http_version()
+        self.scope["http_version"] = version
+        self._check_head(version)
+        if self.parser.should_upgrade():
+            self.scope["method"] = self.parser.get_method().decode("ascii")
+            return  # `_feed` goes on with it
+        if version == "1.0":
+            self.expect_100_continue = False  # (RFC 9110 §10.1.1)
         self._turns += 1
         self._head_bytes = 0
         self._in_head = False
@@ -178,11 +282,23 @@ class HttpProtocol(HttpToolsProtocol):
             super().on_headers_complete()
         cycle: Any = self.cycle
         if cycle is not before:
-            if self.parser.get_http_version() == "1.0":
+            if version == "1.0":
                 # (uvicorn chunks to these, too, and proxies speak 1.0: the close ends the body)
                 cycle.chunked_encoding = False
                 cycle.expected_content_length = UntilTheClose()
             cast(Any, self.scope)["extensions"] = {EXTENSION: RequestWriter(self, cycle)}
+
+    def _check_head(self, version: str) -> None:
+        """Refuse what the parser lets pass: a missing, second or malformed Host (RFC 9112 §3.2)."""
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) == 1 and _HOST.fullmatch(hosts[0]):
+            return
+        if hosts or version != "1.0":
+            shown = f"{len(hosts)} Host headers" if len(hosts) != 1 else f"Host {hosts[0][:80]!r}"
+            self._problem = BadRequest(
+                f"the request has {shown}; send one, with the name and port that the URL has", field="Host"
+            )
+            raise _BadHead
 
     def on_body(self, body: bytes) -> None:
         cycle: Any = self.cycle
@@ -192,6 +308,8 @@ class HttpProtocol(HttpToolsProtocol):
             cycle.body += body
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return
         self._turns += 1
         self._head_bytes = 0
         self._in_body = False
@@ -211,7 +329,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Take a request past uvicorn: a poll or a publish like most, whose turn has come."""
         parser, before = self.parser, cast(Any, self.cycle)
         path, _, query = self.url.partition(b"?")
-        if path != EVENTS_PATH or parser.should_upgrade() or parser.get_http_version() != "1.1":
+        if path != EVENTS_PATH or parser.get_http_version() != "1.1":
             return False
         if before is not None and not before.response_complete:
             return False
@@ -256,14 +374,20 @@ class HttpProtocol(HttpToolsProtocol):
         scope["extensions"] = {EXTENSION: RequestWriter(self, cycle)}
         return True
 
-    def handle_websocket_upgrade(self) -> None:
+    def handle_websocket_upgrade(self, early: bytes = b"") -> None:
+        """Hand the connection over, and `early`, which came behind the head."""
         cycle: Any = self.cycle
         answering = cycle is not None and not cycle.response_complete
         if answering or self.pipeline or self._must_wait or self.flow.write_paused:
             # An answer that is owed would stand between the frames.
             self.transport.abort()
             return
+        others = [(name, value) for name, value in self.headers if name != b"upgrade"]
+        self.scope["headers"] = [*others, (b"upgrade", b"websocket")]
+        transport = self.transport
         super().handle_websocket_upgrade()
+        if early and not transport.is_closing():
+            cast(Any, transport.get_protocol()).data_received(early)
         self._let_go()
 
     def _let_go(self) -> None:
@@ -286,7 +410,7 @@ class HttpProtocol(HttpToolsProtocol):
             scope.pop("extensions", None)  # (which has the cycle, which has the scope)
         self._let_go()
         if parked is not None:
-            parked[1]()
+            parked.lost()
 
     def finish(self) -> None:
         """Let the answer that is owed be the connection's last one, and say so."""
@@ -294,12 +418,14 @@ class HttpProtocol(HttpToolsProtocol):
         if cycle is not None and (self._parked is not None or not cycle.response_complete):
             cycle.keep_alive = False
 
-    def park(self, request: RequestWriter, lost: Callable[[], None]) -> None:
-        self._parked = (request, lost)
+    def park(self, request: RequestWriter) -> None:
+        self._parked = request
+        if self._parting:  # (its client has closed its side)
+            request.hurry()
 
     def unpark(self, request: RequestWriter) -> bool:
         """Whether `request` was parked; it isn't afterwards."""
-        if self._parked is None or self._parked[0] is not request:
+        if self._parked is not request:
             return False
         self._parked = None
         return True

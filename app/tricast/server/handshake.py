@@ -6,17 +6,19 @@ Pinned to uvicorn's minor version: `handle_connect`, `handshake_initiated`, `han
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from tricast.errors import BadRequest, Unavailable
+from tricast.errors import BadRequest, TricastError, Unavailable, UpgradeRequired
 from tricast.server.request import log_access
 from tricast.server.stand_ins import GONE
 from tricast.server.streams import WebSocketStream, tune
 from tricast.transports.direct import EXTENSION
 from tricast.transports.http import refusal
+
+_MAX_EARLY_BYTES: Final = 64 * 1024
 
 
 class Handshake:
@@ -35,13 +37,29 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket protocol up to the handshake; then a WebSocketStream has the connection."""
 
     _turned_away = False
+    _early = b""  # frames that came before the handshake was answered
 
     def handle_connect(self, event: Request) -> None:
+        versions = event.headers.get_all("Sec-WebSocket-Version")
+        if versions != ["13"]:
+            shown = ", ".join(versions)[:80] or "none"
+            self._turn_away(
+                UpgradeRequired(
+                    f"Sec-WebSocket-Version is {shown}; this server speaks version 13 (RFC 6455)",
+                    field="Sec-WebSocket-Version",
+                )
+            )
+            return
         super().handle_connect(event)
         if not self.handshake_complete:
             cast(Any, self.scope)["extensions"][EXTENSION] = Handshake(self)
 
     def data_received(self, data: bytes) -> None:
+        if self.handshake_initiated and not self.handshake_complete:
+            self._early += data
+            if len(self._early) > _MAX_EARLY_BYTES:
+                self.transport.abort()
+            return
         super().data_received(data)
         unreadable = not self.handshake_initiated and self.conn.handshake_exc is not None
         if unreadable and not self.transport.is_closing():
@@ -51,16 +69,20 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 "headers; topics that don't fit in its URL go into the command 'subscribe'",
                 field="request",
             )
-            self.transport.write(refusal(problem))
-            self.transport.close()
+            self._turn_away(problem)
 
     def send_500_response(self) -> None:
         """What uvicorn says to a handshake that it has no time for: it stops, or the application failed."""
         if not (self.initial_response or self.handshake_complete or self._turned_away):
-            self._turned_away = True
             self.conn.send_response(self.conn.reject(503, ""))
             self.conn.data_to_send()  # (in its place goes ours)
-            self.transport.write(refusal(Unavailable("the server is stopping, or failed; reconnect")))
+            self._turn_away(Unavailable("the server is stopping, or failed; reconnect"))
+
+    def _turn_away(self, problem: TricastError) -> None:
+        """Answer the handshake with `problem`, and close."""
+        self._turned_away = True
+        self.transport.write(refusal(problem))
+        self.transport.close()
 
     def hand_over(self, subprotocol: str | None) -> WebSocketStream:
         transport, conn = self.transport, self.conn
@@ -81,6 +103,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         transport.set_protocol(stream)
         tune(transport)
         stream.hold()
+        if self._early:
+            stream.data_received(self._early)
         self.transport = GONE
         return stream
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from tricast.server.stand_ins import DONE, ParkedCycle
 from tricast.server.streams import EventStream
+from tricast.transports.direct import WaitingPoll
 from tricast.transports.http import closing
 
 if TYPE_CHECKING:
@@ -27,11 +27,12 @@ def log_access(client: Any, method: bytes, url: bytes, status: int) -> None:
 class RequestWriter:
     """One HTTP request's way to its socket (`transports.direct.DirectRequest`)."""
 
-    __slots__ = ("_cycle", "_protocol", "_request")
+    __slots__ = ("_cycle", "_protocol", "_request", "_waiting")
 
     def __init__(self, protocol: HttpProtocol, cycle: RequestResponseCycle | ParkedCycle) -> None:
         self._protocol = protocol
         self._cycle = cycle
+        self._waiting: WaitingPoll | None = None
         # Kept for the access log only.
         self._request = (
             (protocol.parser.get_method(), protocol.url, cast(Any, protocol.scope))
@@ -45,6 +46,7 @@ class RequestWriter:
         if cycle.response_complete and not parked:
             return
         self._cycle = DONE
+        self._waiting = None
         cycle.response_started = cycle.response_complete = True
         cycle.message_event.set()
         if cycle.disconnected or protocol.transport.is_closing():
@@ -60,13 +62,25 @@ class RequestWriter:
             protocol.transport.close()
         protocol.on_response_complete()
 
-    def park(self, lost: Callable[[], None]) -> None:
+    def park(self, poll: WaitingPoll) -> None:
         cycle, protocol = self._cycle, self._protocol
         cycle.response_started = cycle.response_complete = True
         if cycle.disconnected or protocol.transport.is_closing():
-            lost()
+            poll.lost()
         else:
-            protocol.park(self, lost)
+            self._waiting = poll
+            protocol.park(self)
+
+    def lost(self) -> None:
+        """The client of the poll that is parked has gone."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting.lost()
+
+    def hurry(self) -> None:
+        """Have the poll that is parked answered now."""
+        if self._waiting is not None:
+            self._waiting.hurry()
 
     def stream(self, head: bytes) -> EventStream:
         cycle, protocol = self._cycle, self._protocol

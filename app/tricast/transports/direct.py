@@ -14,6 +14,18 @@ from tricast.hub.outlet import Outlet
 EXTENSION: Final = "tricast.direct"
 
 
+class WaitingPoll(Protocol):
+    """A poll that is answered later, as the server sees it."""
+
+    def lost(self) -> None:
+        """The client has gone; it is not answered."""
+        ...
+
+    def hurry(self) -> None:
+        """The client waits for nothing more: it is answered now, with what there is."""
+        ...
+
+
 class DirectRequest(Protocol):
     """One HTTP request's way to its socket. Dead once the connection or the request is over."""
 
@@ -21,8 +33,8 @@ class DirectRequest(Protocol):
         """Write head and body in one piece and complete the response."""
         ...
 
-    def park(self, lost: Callable[[], None]) -> None:
-        """Let the ASGI call return now and `respond` later; `lost` is called if the client goes."""
+    def park(self, poll: WaitingPoll) -> None:
+        """Let the ASGI call return now and `respond` later; `poll` is told if the client goes."""
         ...
 
     def stream(self, head: bytes) -> Outlet:

@@ -30,11 +30,16 @@ def head(status: int, headers: Headers) -> bytes:
     return b"".join(lines)
 
 
+_UPGRADE = ((b"connection", b"upgrade, close"), (b"upgrade", b"websocket"), (b"sec-websocket-version", b"13"))
+
+
 def refusal(problem: TricastError) -> bytes:
     """A whole response for a connection that ends with it, before there was a request to answer."""
     body = problem.problem_json() + b"\n"
     length = (b"content-length", b"%d" % len(body))
-    return head(problem.status, (PROBLEM, NO_STORE, (b"connection", b"close"), length)) + body
+    # (RFC 9110 §15.5.22, RFC 6455 §4.2.2)
+    last = _UPGRADE if problem.status == 426 else ((b"connection", b"close"),)
+    return head(problem.status, (PROBLEM, NO_STORE, *last, length)) + body
 
 
 def closing(response: bytes) -> bytes:

@@ -84,7 +84,7 @@ def _park(
         client=query.client,
     )
     if not poll.answered:
-        way.park(poll.lost)
+        way.park(poll)
 
 
 async def poll(

@@ -1,0 +1,61 @@
+"""The body of an HTTP request, read once for all routes: as a whole, in bounds, and as it was sent."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from tricast.errors import BadRequest, NotSupported, TooLarge, TooSlow
+from tricast.transports import http
+
+BODY_TIMEOUT_S: Final = 30.0
+
+
+async def read_body(scope: Any, receive: Any, limit: int) -> bytes:
+    """The whole body, of at most `limit` bytes, within 30 s.
+
+    Raises TooLarge, TooSlow, NotSupported for a transfer coding other than chunked (RFC 9112 §6.1), and
+    BadRequest for a content coding or a client that went away.
+    """
+    check_codings(scope)
+    length = http.header(scope, b"content-length")
+    if length is not None and length.isdigit() and int(length) > limit:
+        raise TooLarge(f"the body has {int(length)} bytes; the limit is {limit}", field="body")
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await _parts(receive, limit)
+    except TimeoutError:
+        raise TooSlow(f"the body did not arrive within {BODY_TIMEOUT_S:g} s", field="body") from None
+
+
+def check_codings(scope: Any) -> None:
+    """Raises NotSupported or BadRequest for a body that is not sent as it is."""
+    transfer = b",".join(value for name, value in scope["headers"] if name == b"transfer-encoding")
+    if transfer and transfer.lower() != b"chunked":
+        raise NotSupported(
+            f"Transfer-Encoding {transfer.decode('latin-1')[:80]!r} is not read; send the body as it is, "
+            "with a Content-Length or chunked",
+            field="Transfer-Encoding",
+        )
+    content = http.header(scope, b"content-encoding")
+    if content is not None and content.lower() != b"identity":
+        raise BadRequest(
+            f"Content-Encoding {content.decode('latin-1')[:80]!r} is not read; send the body as it is",
+            field="Content-Encoding",
+        )
+
+
+async def _parts(receive: Any, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequest("the client went away before the body was complete", field="body")
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise TooLarge(f"the body is larger than the limit of {limit} bytes", field="body")
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
