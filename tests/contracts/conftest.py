@@ -37,3 +37,10 @@ async def served(path: Path_) -> AsyncIterator[Installation]:
     """A server of that kind, where the kind of log is of no account."""
     async with Installation("memory:", path) as installation:
         yield installation
+
+
+@pytest.fixture
+async def direct() -> AsyncIterator[Installation]:
+    """A server of ours, where the kind of log is of no account."""
+    async with Installation("memory:", "direct") as installation:
+        yield installation

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
+from tricast.errors import TricastError
 from tricast.hub.outlet import Sink
 from tricast.wire.frames import PING_FRAME, Format, Payload, close_frame
 
@@ -117,9 +118,10 @@ class _Stream(asyncio.Protocol):
         if self._sink is not None:
             self._sink.drained()
 
-    def eof_received(self) -> None:
+    def eof_received(self) -> bool:
         # The transport closes itself now, but would still send what is written meanwhile (DELIVERY.md 4).
         self._ended = True
+        return False
 
     def shutdown(self) -> None:
         """uvicorn's request to end; a goodbye that is on its way to a slow reader may still arrive."""
@@ -151,8 +153,10 @@ class WebSocketStream(_Stream):
 
     __slots__ = (
         "_conn",
+        "_farewell",
         "_free",
         "_held",
+        "_is_refused",
         "_late_bytes",
         "_parts",
         "_received",
@@ -183,6 +187,10 @@ class WebSocketStream(_Stream):
         self._unread = bytearray()
         self._turn: asyncio.Handle | None = None
         self._late_bytes = 0
+        # What answers the client's Close (empty: it closed its side without one), once everything that it
+        # sent before is carried out (DELIVERY.md 29).
+        self._farewell: bytes | None = None
+        self._is_refused = False
         self._held = True  # until somebody listens
         self._unanswered = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -199,6 +207,7 @@ class WebSocketStream(_Stream):
     def release(self) -> None:
         self._held = False
         self._read()
+        self._close_in_turn()
 
     def _read(self) -> None:
         """Read on unless a command is worked on or the subscriber lags."""
@@ -208,7 +217,7 @@ class WebSocketStream(_Stream):
         waits = self._waits
         if self._unread and not waits and self._turn is None:
             self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
-        if waits or self._unread:
+        if waits or self._unread or self._farewell is not None:
             if transport.is_reading():
                 transport.pause_reading()
         elif not transport.is_reading():
@@ -218,6 +227,29 @@ class WebSocketStream(_Stream):
     @property
     def _waits(self) -> bool:
         return (self._held or self._stalled) and not self._ended
+
+    def write(self, data: Payload, /) -> None:
+        # Behind its Close a client reads no messages any more: browsers drop them, and libraries whose
+        # queue is full would not come to read the answer to the Close.
+        if not self._farewell:
+            super().write(data)
+
+    def refused(self, problem: TricastError) -> None:
+        if self._farewell and not self._is_refused:
+            self._is_refused = True
+            self._farewell = close_frame(problem.close_code, problem.detail)
+
+    def _close_in_turn(self) -> None:
+        """Answer the client's Close, and close, unless what it sent before is still worked on."""
+        transport = self._transport
+        if self._farewell is None or transport is None:
+            return
+        if not self._ended:
+            if self._held or self._unread:
+                return
+            self._ended = True
+            transport.write(self._farewell)
+        transport.close()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -255,6 +287,9 @@ class WebSocketStream(_Stream):
             return
         self._ended = True
         self._transport.write(cast(bytes, last) + close_frame(code, reason))
+        if self._farewell is not None:
+            self._transport.close()  # (the client has said its part)
+            return
         self._read()
         self._timer = asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT_S, self._give_up)
 
@@ -274,7 +309,9 @@ class WebSocketStream(_Stream):
 
     def data_received(self, data: bytes) -> None:
         self._unanswered = 0
-        if self._unread or len(data) > _TURN_BYTES:
+        if self._farewell is not None:
+            return  # nothing may follow a Close (RFC 6455 §5.5.1)
+        if self._unread or self._waits or len(data) > _TURN_BYTES:
             self._unread += data
             self._read()
         else:
@@ -290,6 +327,7 @@ class WebSocketStream(_Stream):
             del self._unread[:_TURN_BYTES]
             self._take(part)
             self._read()
+            self._close_in_turn()
 
     def _take(self, data: bytes) -> None:
         if self._ended:
@@ -310,11 +348,26 @@ class WebSocketStream(_Stream):
         transport = self._transport
         if transport is None:
             return
+        if self._conn.parser_exc is None and self._conn.close_expected():
+            # A Close, and what it answers pings with that came just before.
+            self._unread.clear()
+            self._farewell = output
+            self._read()
+            self._close_in_turn()
+            return
         if output and not self._ended:
             transport.write(output)
-        if self._conn.close_expected() or self._conn.parser_exc is not None:
+        if self._conn.parser_exc is not None:
             self._ended = True
             transport.close()
+
+    def eof_received(self) -> bool:
+        """Carry out what came before the client closed its side, if anything is left of it."""
+        if self._ended or not (self._held or self._unread or self._farewell is not None):
+            return super().eof_received()
+        if self._farewell is None:
+            self._farewell = b""
+        return True
 
     def _frame(self, frame: Frame) -> None:
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping
 from typing import Any, Final, Protocol
 
+from tricast.errors import TricastError
 from tricast.hub.outlet import Outlet
 
 EXTENSION: Final = "tricast.direct"
@@ -79,6 +80,11 @@ class WebSocketOutlet(Outlet, Protocol):
 
     async def writable(self) -> None:
         """Wait until it isn't stalled, or gone."""
+        ...
+
+    def refused(self, problem: TricastError) -> None:
+        """A command was refused: if the client has sent its Close behind it, that is answered with the
+        close code of `problem`, as 1000 says that everything was carried out (DELIVERY.md 29)."""
         ...
 
 

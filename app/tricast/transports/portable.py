@@ -77,12 +77,16 @@ class PortableOutlet:
         # A peer that reads nothing is not waited for longer than this.
         self._parting = asyncio.get_running_loop().call_later(_FINISH_S, self.abort)
 
-    def abort(self) -> None:
+    def mute(self) -> None:
+        """Send nothing more: the peer takes nothing. What it sent before may still be carried out."""
         self._waiting.clear()
         self._waiting_bytes = 0
         self._finished = self.dead = True
         self._wake.set()
         self._free.set()
+
+    def abort(self) -> None:
+        self.mute()
         limit, self._limit = self._limit, None
         if limit is not None:
             limit.reschedule(asyncio.get_running_loop().time())
@@ -159,7 +163,11 @@ async def stream_sse(
 
 
 async def send_texts(outlet: PortableOutlet, send: Send) -> None:
-    """Send what `outlet` is given as WebSocket text messages, then the Close."""
+    """Send what `outlet` is given as WebSocket text messages, then the Close.
+
+    A peer that takes nothing more may have sent commands before its Close, which the server hands on
+    one by one (DELIVERY.md 29): whoever receives them says when the connection is lost.
+    """
     try:
         async for payload in outlet.payloads():
             assert isinstance(payload, tuple)
@@ -169,6 +177,4 @@ async def send_texts(outlet: PortableOutlet, send: Send) -> None:
             await send({"type": "websocket.close", "code": outlet.code, "reason": outlet.reason[:120]})
     except Exception:  # noqa: BLE001
         # Servers differ in what they raise once the peer is gone.
-        return
-    finally:
-        outlet.lose()
+        outlet.mute()

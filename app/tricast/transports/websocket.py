@@ -105,6 +105,8 @@ class Session:
         except TricastError as problem:
             problem.field = _MEMBERS.get((command.op, problem.field), problem.field)
             subscriber.control(control.refusal(command.ref, command.op, problem))
+            if self._outlet is not None:
+                self._outlet.refused(problem)
         except Exception:  # noqa: BLE001
             _log.exception("a WebSocket command failed")
             subscriber.abort()
