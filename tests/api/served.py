@@ -248,6 +248,7 @@ class Stream:
     def __init__(self, connection: Raw) -> None:
         self._connection = connection
         self.head = connection.head()
+        self._left = 0 if self.head.header("transfer-encoding") == "chunked" else None
 
     def __enter__(self) -> Self:
         return self
@@ -255,11 +256,26 @@ class Stream:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
+    def _line(self) -> bytes:
+        """The next line of the body; empty at its end. (A chunk holds whole lines.)"""
+        file = self._connection.file
+        if self._left is None:
+            return file.readline()
+        if self._left == 0:
+            self._left = int(file.readline() or b"0", 16)
+            if self._left == 0:
+                return b""
+        line = file.readline(self._left)
+        self._left -= len(line)
+        if self._left == 0:
+            file.read(2)
+        return line
+
     def next(self) -> tuple[dict[str, str], dict[str, Any]]:
         """The next block. Raises EOFError at the end of the stream."""
         fields: dict[str, str] = {}
         while True:
-            line = self._connection.file.readline().decode()
+            line = self._line().decode()
             if not line:
                 raise EOFError
             if line == "\n":

@@ -23,6 +23,7 @@ from tests.harness.clients import (
     offset_of,
     query_of,
     read_answer,
+    read_chunk,
     request_bytes,
 )
 from tests.harness.server import ANYONE, Installation, Path_
@@ -149,6 +150,28 @@ async def test_an_event_stream_is_the_last_answer_of_its_connection(served: Inst
             assert listener.head.headers["connection"] == "close"
         assert listener.head.headers["content-type"].startswith("text/event-stream")
         assert listener.head.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+async def test_an_event_stream_is_chunked_and_only_a_whole_one_has_a_last_chunk(
+    served: Installation, is_cut: bool
+) -> None:
+    """Who reads in blocks (Python's requests) gets an event when it comes, and knows an end from a cut."""
+    with await listen("sse", served.port, ["demo/**"]) as listener:
+        assert isinstance(listener, Sse)
+        assert listener.head.headers["transfer-encoding"] == "chunked"
+        await listener.until("tricast.live")
+        await served.publish("demo/a", 1)
+        async with patience():
+            chunk = await read_chunk(listener.connection)
+        assert (chunk.count(b"data: "), chunk[-2:]) == (1, b"\n\n")
+        if is_cut:
+            await served.stop()
+        else:
+            served.hub.disconnect(lambda _: True, Unavailable("bye"))
+        async with patience():
+            rest = await listener.connection.rest()
+        assert rest.endswith(b"0\r\n\r\n") is not is_cut
 
 
 @pytest.mark.parametrize("sent", [b"x", request_bytes("GET", "/v1/events?topic=demo/a&timeout=0")])

@@ -190,6 +190,9 @@ class Message:
 class Sse(Wire):
     """An event stream."""
 
+    _is_chunked = False
+    _body = b""
+
     @classmethod
     async def subscribe(
         cls,
@@ -212,14 +215,27 @@ class Sse(Wire):
             assert answer.status == 200, (answer, bytes(self.buffer))
             assert answer.headers["content-type"].startswith("text/event-stream"), answer
             assert answer.headers["connection"] == "close", answer
-            assert "transfer-encoding" not in answer.headers, answer
+            self._is_chunked = answer.headers.get("transfer-encoding") == "chunked"
+            assert self._is_chunked is (version == "1.1"), answer
         except BaseException:
             self.close()
             raise
         return self
 
+    async def _block(self) -> bytes:
+        if not self._is_chunked:
+            return await self.until(b"\n\n")
+        while b"\n\n" not in self._body:
+            size = int(await self.until(b"\r\n"), 16)
+            if size == 0:
+                await self.exactly(2)
+                raise Gone("the last chunk")
+            self._body += (await self.exactly(size + 2))[:-2]
+        block, end, self._body = self._body.partition(b"\n\n")
+        return block + end
+
     async def next(self) -> Message:
-        block = await self.until(b"\n\n")
+        block = await self._block()
         values: dict[bytes, bytes] = {}
         for line in block[:-2].split(b"\n"):
             name, _, value = line.partition(b": ")

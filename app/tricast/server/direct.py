@@ -22,7 +22,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from tricast.errors import BadRequest, HeadTooLarge, TooSlow, TricastError
 from tricast.server.request import RequestWriter
 from tricast.server.stand_ins import GONE, ParkedCycle, PublishCycle, UntilTheClose
-from tricast.server.streams import EventStream, tune
+from tricast.server.streams import ChunkedEventStream, EventStream, tune
 from tricast.transports.direct import EXTENSION, HotPath
 from tricast.transports.http import refusal
 
@@ -458,11 +458,12 @@ class HttpProtocol(HttpToolsProtocol):
             if not self.transport.is_closing():
                 self.data_received(data)
 
-    def hand_over(self, head: bytes, *, gone: bool) -> EventStream:
+    def hand_over(self, head: bytes, *, chunked: bool, gone: bool) -> EventStream:
         """Give the connection to a new EventStream, which is all that stays."""
         transport = self.transport
         self.connections.discard(self)
-        stream = EventStream(transport, cast(Any, self.connections), stalled=self.flow.write_paused)
+        kind = ChunkedEventStream if chunked else EventStream
+        stream = kind(transport, cast(Any, self.connections), stalled=self.flow.write_paused)
         if gone or transport.is_closing():
             stream.connection_lost(None)
             return stream

@@ -82,12 +82,12 @@ class RequestWriter:
         if self._waiting is not None:
             self._waiting.hurry()
 
-    def stream(self, head: bytes) -> EventStream:
+    def stream(self, head: bytes, *, chunked: bool) -> EventStream:
         cycle, protocol = self._cycle, self._protocol
         self._cycle = DONE
         cycle.response_started = cycle.response_complete = True
         self._log(head)
-        return protocol.hand_over(head, gone=cycle.disconnected)
+        return protocol.hand_over(head, chunked=chunked, gone=cycle.disconnected)
 
     def _log(self, response: bytes) -> None:
         if self._request is not None:

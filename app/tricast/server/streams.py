@@ -13,7 +13,7 @@ from websockets.server import ServerProtocol
 
 from tricast.errors import TricastError
 from tricast.hub.outlet import Sink
-from tricast.wire.frames import PING_FRAME, Format, Payload, close_frame
+from tricast.wire.frames import LAST_CHUNK, PING_FRAME, Format, Payload, close_frame
 
 _NOTSENT_LOWAT: Final = 128 * 1024
 _USER_TIMEOUT_MS: Final = 60_000
@@ -130,22 +130,36 @@ class _Stream(asyncio.Protocol):
 
 
 class EventStream(_Stream):
-    """An SSE response whose body ends with the connection."""
+    """An SSE response by HTTP/1.0: its body ends with the connection."""
 
     __slots__ = ()
 
     format: Format = "blocks"
+    last: bytes = b""
 
     def finish(self, last: Payload, *, code: int = 1000, reason: str = "") -> None:
         if self._ended or self._transport is None:
             return
         self._ended = True
-        self._transport.write(cast(bytes, last))
+        self._transport.write(cast(bytes, last) + self.last)
         self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         # Nothing may follow a request whose response has no end (DELIVERY.md 6).
         self.abort()
+
+
+class ChunkedEventStream(EventStream):
+    """An SSE response by HTTP/1.1, a chunk a write.
+
+    Readers that ask for a block of bytes (Python's requests and urllib3) get each chunk when it comes, and
+    would wait for more without them. A stream that is cut off lacks the last chunk.
+    """
+
+    __slots__ = ()
+
+    format: Format = "chunks"
+    last = LAST_CHUNK
 
 
 class WebSocketStream(_Stream):

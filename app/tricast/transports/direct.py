@@ -38,8 +38,11 @@ class DirectRequest(Protocol):
         """Let the ASGI call return now and `respond` later; `poll` is told if the client goes."""
         ...
 
-    def stream(self, head: bytes) -> Outlet:
-        """Write `head` and take the connection over: an SSE outlet that ends with the connection."""
+    def stream(self, head: bytes, *, chunked: bool) -> Outlet:
+        """Write `head` and take the connection over: an SSE outlet that ends with the connection.
+
+        `chunked`: `head` says that the body is.
+        """
         ...
 
 

@@ -41,7 +41,10 @@ async def stream(
 ) -> None:
     way = direct.of(scope)
     if way is not None:
-        outlet = way.stream(http.head(200, (*_HEADERS, (b"connection", b"close"), *cors)))
+        chunked = scope["http_version"] != "1.0"
+        framing = ((b"transfer-encoding", b"chunked"),) if chunked else ()
+        head = http.head(200, (*_HEADERS, *framing, (b"connection", b"close"), *cors))
+        outlet = way.stream(head, chunked=chunked)
         door.hub.open(outlet, caller=caller, subscription=subscription, start=start)
         return
     portable = PortableOutlet("blocks")

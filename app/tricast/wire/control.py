@@ -10,7 +10,7 @@ import orjson
 from tricast.cursor import ResetReason
 from tricast.errors import TricastError
 from tricast.event import new_id, rfc3339, time_ms
-from tricast.wire.frames import Format, Payload, sse_block, text_frame
+from tricast.wire.frames import Format, Payload, chunk, sse_block, text_frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,10 @@ class Control:
         """Its bytes; in SSE with an `event:` line and, where it has a cursor, an `id:`."""
         if format == "frames":
             return text_frame(self.text)
-        if format == "blocks":
-            return sse_block(self.text, self.cursor, self.type, self.retry_ms)
-        return (self.text,)
+        if format == "texts":
+            return (self.text,)
+        block = sse_block(self.text, self.cursor, self.type, self.retry_ms)
+        return chunk(block) if format == "chunks" else block
 
 
 def control(

@@ -10,9 +10,9 @@ from typing import Final, Literal
 
 from tricast.event import Event
 
-Format = Literal["frames", "blocks", "texts"]
-# What an outlet is written: joined WebSocket frames or SSE blocks, or (portable
-# WebSockets, where somebody else does the framing) the texts of the messages.
+Format = Literal["frames", "blocks", "chunks", "texts"]
+# What an outlet is written: joined WebSocket frames; SSE blocks, or the same as one chunk of an HTTP/1.1
+# body; or (portable WebSockets, where somebody else does the framing) the texts of the messages.
 Payload = bytes | tuple[bytes, ...]
 
 OP_TEXT: Final = 0x1
@@ -67,6 +67,14 @@ def event_block(event: Event, cursor: str | None) -> bytes:
     return b"".join((b"id: ", cursor.encode(), b"\ndata: ", event.json, b"\n\n"))
 
 
+LAST_CHUNK: Final = b"0\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    """`data` as one chunk (RFC 9112 §7.1). Nothing stays nothing: an empty chunk would end the body."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+
+
 def cursor_of(event: Event) -> str | None:
     """The cursor inside an event's bytes, without parsing them."""
     if event.offset is None:
@@ -85,8 +93,9 @@ def payload(events: Iterable[Event], format: Format) -> Payload:
             parts.append(frame_header(len(text)))
             parts.append(text)
         return b"".join(parts)
-    if format == "blocks":
-        return b"".join([event_block(event, cursor_of(event)) for event in events])
+    if format in ("blocks", "chunks"):
+        blocks = b"".join([event_block(event, cursor_of(event)) for event in events])
+        return chunk(blocks) if format == "chunks" else blocks
     return tuple(event.json for event in events)
 
 
