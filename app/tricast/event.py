@@ -255,8 +255,23 @@ def _digest(attributes: dict[str, Any], *, timed: bool) -> bytes:
     return hashlib.blake2b(encoded, digest_size=16).digest()
 
 
+# What `str.splitlines` splits on beside what JSON escapes anyway: NEL and Unicode's line and paragraph ends.
+_LINE_ENDS = ((b"\xc2\x85", rb"\u0085"), (b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"))
+
+
+def one_line(json: bytes) -> bytes:
+    """JSON in which nothing looks like the end of a line to anybody: the same value, escaped (RFC 8259 §7).
+
+    Readers of event streams and of lines of JSON split where their language does (httpx's `iter_lines`).
+    """
+    for character, escaped in _LINE_ENDS:
+        if character in json:
+            json = json.replace(character, escaped)
+    return json
+
+
 def _encode(value: Any, data: Any) -> bytes:
-    """`value` as JSON, of which `data` may be nested at most so deep."""
+    """`value` as JSON of one line, of which `data` may be nested at most so deep."""
     try:
         encoded = orjson.dumps(value)
     except (orjson.JSONEncodeError, RecursionError) as error:
@@ -264,7 +279,7 @@ def _encode(value: Any, data: Any) -> bytes:
         raise BadRequest(f"data can not be written as JSON: {error}", field="data") from None
     if encoded.count(b"{") + encoded.count(b"[") > MAX_DEPTH:
         check_depth(data)
-    return encoded
+    return one_line(encoded)
 
 
 def check_depth(value: Any, limit: int = MAX_DEPTH) -> None:

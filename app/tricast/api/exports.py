@@ -14,6 +14,7 @@ from starlette.types import Send
 
 from tricast.api.entries import Entry
 from tricast.errors import TricastError
+from tricast.event import one_line
 
 NDJSON: Final = "application/x-ndjson"
 CSV: Final = "text/csv"
@@ -84,7 +85,7 @@ async def _pieces(
 
 
 def _json_lines(entries: Sequence[Entry]) -> bytes:
-    return b"".join(orjson.dumps(entry.to_json()) + b"\n" for entry in entries)
+    return b"".join(one_line(orjson.dumps(entry.to_json())) + b"\n" for entry in entries)
 
 
 def _csv_rows(entries: Sequence[Entry]) -> bytes:

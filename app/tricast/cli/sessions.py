@@ -28,6 +28,7 @@ from tricast.cli.subscription import (
     refusal,
 )
 from tricast.errors import FINAL_CLOSES
+from tricast.event import one_line
 
 CONNECT_S = 10.0
 POLL_S = 25
@@ -145,13 +146,13 @@ def unpack(answer: dict[str, Any]) -> list[Message]:
     """A poll's answer as the messages of a stream."""
     reset = answer.get("reset")
     said = [] if reset is None else [_control("reset", **reset)]
-    said += [Message(event, orjson.dumps(event).decode()) for event in answer["events"]]
+    said += [Message(event, one_line(orjson.dumps(event)).decode()) for event in answer["events"]]
     return [*said, _control("live", cursor=answer["cursor"])]
 
 
 def _control(type: str, **data: Any) -> Message:
     envelope = {"source": "/tricast", "type": f"tricast.{type}", "data": data}
-    return Message(envelope, orjson.dumps(envelope).decode())
+    return Message(envelope, one_line(orjson.dumps(envelope)).decode())
 
 
 def client_of(connection: Connection, timeout: httpx2.Timeout) -> httpx2.AsyncClient:

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, Self
 import orjson
 
 from tricast.errors import BadRequest, TooLarge, shortly
-from tricast.event import check_depth, rfc3339
+from tricast.event import check_depth, one_line, rfc3339
 
 MAX_STATE_BYTES: Final = 1024
 MAX_STATE_DEPTH: Final = 32
@@ -43,7 +43,7 @@ class Member:
     def json(self) -> bytes:
         """What goes over the wire."""
         return b'{"subject":%b,"state":%b,"connections":%d,"since":"%b"}' % (
-            orjson.dumps(self.subject),
+            one_line(orjson.dumps(self.subject)),
             self.state_json or b"null",
             self.connections,
             rfc3339(self.since_ms).encode(),
@@ -68,7 +68,7 @@ def encode_state(state: Any) -> bytes | None:
         check_depth(state, MAX_STATE_DEPTH)
     except BadRequest:
         raise BadRequest(f"state is nested deeper than {MAX_STATE_DEPTH} levels", field="state") from None
-    return encoded
+    return one_line(encoded)
 
 
 class Presence(Protocol):

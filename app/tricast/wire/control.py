@@ -9,7 +9,7 @@ import orjson
 
 from tricast.cursor import ResetReason
 from tricast.errors import TricastError
-from tricast.event import new_id, rfc3339, time_ms
+from tricast.event import new_id, one_line, rfc3339, time_ms
 from tricast.wire.frames import Format, Payload, chunk, sse_block, text_frame
 
 
@@ -50,7 +50,7 @@ def control(
         "datacontenttype": "application/json",
         "data": data,
     }
-    return Control(f"tricast.{type}", orjson.dumps(envelope), cursor, retry_ms)
+    return Control(f"tricast.{type}", one_line(orjson.dumps(envelope)), cursor, retry_ms)
 
 
 def hello(
