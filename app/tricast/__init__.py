@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tricast.api.answers import Api, Ask, Body, json_answer, problem_response
+    from tricast.api.answers import Api, Ask, Body, json_answer, packed, problem_response, version_tag
     from tricast.api.events import endpoints
     from tricast.api.presence import presence_routes
     from tricast.audit import ABSENT, Actor, Change, audit_entry, diff, pointer, segments
@@ -93,11 +93,13 @@ __all__ = [
     "draft",
     "endpoints",
     "json_answer",
+    "packed",
     "pointer",
     "presence_routes",
     "problem_response",
     "rfc3339",
     "segments",
+    "version_tag",
 ]
 
 _HOMES = {
@@ -149,11 +151,13 @@ _HOMES = {
     "draft": "tricast.event",
     "endpoints": "tricast.api.events",
     "json_answer": "tricast.api.answers",
+    "packed": "tricast.api.answers",
     "pointer": "tricast.audit",
     "presence_routes": "tricast.api.presence",
     "problem_response": "tricast.api.answers",
     "rfc3339": "tricast.event",
     "segments": "tricast.audit",
+    "version_tag": "tricast.api.answers",
 }
 
 

@@ -53,7 +53,8 @@ def test_a_schema_is_set_read_changed_listed_and_removed_as_documented(
     with served.http() as client:
         made = put(client, "schemed-a", "order.paid", ORDER)
         openapi.check_answer("put", ONE, made)
-        assert (made.status_code, made.headers["etag"], made.json()["title"]) == (201, '"1"', "An order")
+        assert (made.status_code, made.json()["title"]) == (201, "An order")
+        assert made.headers["etag"].startswith('"1.')
         assert put(client, "schemed-a", "order.paid", True).status_code == 428
         late = put(client, "schemed-a", "order.paid", True, '"7"')
         assert late.status_code == 409
@@ -65,7 +66,7 @@ def test_a_schema_is_set_read_changed_listed_and_removed_as_documented(
         got = client.get(path)
         openapi.check_answer("get", ONE, got)
         assert got.json()["schema"] == {"type": "object"}
-        assert got.headers["etag"] == '"2"'
+        assert got.headers["etag"].startswith('"2.')
         listed = client.get("/v1/apps/schemed-a/schemas")
         openapi.check_answer("get", LISTED, listed)
         assert [(each["type"], each["version"]) for each in listed.json()["schemas"]] == [("order.paid", 2)]

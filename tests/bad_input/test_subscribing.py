@@ -208,7 +208,7 @@ def test_nothing_that_is_published_can_add_a_line_to_an_event_stream(served: Ser
 
 
 @pytest.mark.parametrize(
-    "accept", ["text/event-stream", "TEXT/Event-Stream;q=0.9, */*", "*/*, text/event-stream"]
+    "accept", ["text/event-stream", "TEXT/Event-Stream, */*;q=0.9", "*/*, text/event-stream"]
 )
 def test_whoever_accepts_event_streams_gets_one_unless_transport_says_other(
     served: Served, accept: str
@@ -221,9 +221,31 @@ def test_whoever_accepts_event_streams_gets_one_unless_transport_says_other(
         assert stream.next()[1]["type"] == "tricast.hello"
 
 
-def test_of_two_accept_or_last_event_id_headers_the_first_counts(served: Served) -> None:
-    answer = get(served, "topic=a&timeout=0", ("Accept", "application/json"), SSE)
+@pytest.mark.parametrize(
+    "accept",
+    [
+        ["application/json, text/event-stream;q=0"],
+        ["application/json", "text/event-stream;q=0.5"],
+        ["text/event-stream;q=0"],
+        ["TEXT/Event-Stream;q=0.9, */*"],
+    ],
+)
+def test_whoever_prefers_json_is_polled_for(served: Served, accept: list[str]) -> None:
+    answer = get(served, "topic=a&timeout=0", *(("Accept", value) for value in accept))
     assert answer.header("content-type") == "application/json"
+
+
+def test_all_lines_of_accept_count(served: Served) -> None:
+    for first in ("application/json", "text/html"):
+        with served.raw() as connection:
+            connection.send(
+                b"GET /v1/events?topic=a HTTP/1.1\r\nHost: localhost\r\n"
+                + f"Accept: {first}\r\nAccept: text/event-stream\r\n\r\n".encode()
+            )
+            assert connection.head().header("content-type") == "text/event-stream"
+
+
+def test_of_two_last_event_id_headers_the_first_counts(served: Served) -> None:
     twice = get(served, "topic=a&timeout=0", ("Last-Event-ID", "x"), ("Last-Event-ID", "y"))
     assert json.loads(twice.body)["reset"]["reason"] == "unknown"
 

@@ -35,14 +35,14 @@ def test_a_flag_is_made_read_changed_and_deleted_as_documented(
     with flags_server.http() as client:
         made = create(client, "life", "new checkout/α", name="New", reason="SHOP-1")
         described.check_answer("post", FLAGS, made)
-        assert made.headers["etag"] == '"1"'
+        assert made.headers["etag"].startswith('"1.')
         assert client.get(made.headers["location"]).json()["name"] == "New"
         path = at("new checkout/α")
         got = client.get(path, params=app)
         described.check_answer("get", FLAG, got)
         seen = client.get(path, params={**app, "environment": "production"})
         described.check_answer("get", FLAG, seen)
-        assert (seen.json()["state"], seen.headers["etag"]) == ("DISABLED", '"1"')
+        assert (seen.json()["state"], seen.headers["etag"]) == ("DISABLED", made.headers["etag"])
         steps: list[tuple[str, str, dict[str, Any], Any]] = [
             ("patch", "", {"environments": {"production": {"state": "ENABLED"}}}, "ENABLED"),
             ("post", "toggle", {"environment": "production", "reason": "off again"}, "DISABLED"),
@@ -62,7 +62,10 @@ def test_a_flag_is_made_read_changed_and_deleted_as_documented(
             )
             assert answer.status_code == 200, answer.text
             described.check_answer(method, template, answer)
-            assert (answer.headers["etag"], answer.json()["version"]) == (f'"{number + 1}"', number + 1)
+            assert (answer.headers["etag"].partition(".")[0], answer.json()["version"]) == (
+                f'"{number + 1}',
+                number + 1,
+            )
             assert answer.json()["environments"]["production"]["state"] == state
         gone = client.delete(path, params={**app, "reason": "bye"}, headers=version(7))
         assert gone.status_code == 204

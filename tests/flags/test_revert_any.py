@@ -54,7 +54,7 @@ def test_a_flag_is_put_back_as_by_its_own_route(flags_server: Served, described:
         undone = revert(client, renamed, reason="not yet")
         described.check_answer("post", REVERT, undone)
         assert (undone.json()["name"], undone.json()["changed"]) == ("", ["/name"])
-        assert undone.headers["etag"] == '"3"'
+        assert undone.headers["etag"].startswith('"3.')
         entry = latest(client, "any-flag", "flag")
         assert (entry["reason"], entry["version"]) == ("not yet", 3)
         client.patch("/v1/flags/a", json={"name": "C"}, **patch)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import logging
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import cached_property
+from hashlib import blake2b
 from inspect import isawaitable
 from math import ceil
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qsl
 
 import orjson
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from tricast.api.models import parse
 from tricast.audit import Actor
@@ -33,10 +35,13 @@ from tricast.hub.gate import Gate, Grant
 from tricast.transports import http
 from tricast.transports.body import read_body
 from tricast.transports.door import address_of, same_origin
-from tricast.transports.query import MAX_PARAMETERS, unreadable
+from tricast.transports.query import named, pairs_of
+from tricast.transports.representation import current, takes_gzip
 
 MAX_BODY_BYTES: Final = 1024 * 1024
-_ENTITY_TAG = re.compile(r'"?(0|[1-9][0-9]{0,17})"?')
+_WORTH_PACKING_BYTES: Final = 2048
+_GZIP_LEVEL: Final = 3  # (more takes twice the time for a tenth less)
+_ENTITY_TAG = re.compile(r'"?(0|[1-9][0-9]{0,17})(?:\.[0-9a-f]+)?"?')
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _log = logging.getLogger("tricast.api")
@@ -91,19 +96,7 @@ class Ask:
         Raises BadRequest naming any other. `repeated` ones may come again: see
         `values`. (`token` is always let through: the gate has read it.)
         """
-        found: dict[str, str] = {}
-        for name, value in self._pairs:
-            if name == "token":
-                continue
-            if name not in names and name not in repeated:
-                allowed = ", ".join((*names, *repeated)) or "none"
-                raise BadRequest(
-                    f"unknown parameter {name[:80]!r}; there are: {allowed}", field=name[:80] or None
-                )
-            if name in found and name not in repeated:
-                raise BadRequest(f"{name} is given more than once", field=name)
-            found[name] = value
-        return found
+        return named(self._pairs, names, repeated)
 
     def version(self) -> int | None:
         """The version that `If-Match` names (None: `*`, any).
@@ -113,7 +106,7 @@ class Ask:
         given = self.request.headers.getlist("if-match")
         if not given:
             raise PreconditionRequired(
-                'send If-Match: "<version>" with the version that you change (the ETag of its GET), '
+                'send If-Match: "<version>" with the version that you change (or the ETag of its GET), '
                 "or * for any",
                 field="If-Match",
             )
@@ -127,21 +120,17 @@ class Ask:
             )
         return int(found[1])
 
+    def has(self, etag: str) -> bool:
+        """Whether If-None-Match names `etag`, so that the answer will be 304."""
+        return current(self.request.headers.getlist("if-none-match"), etag) is not None
+
     def values(self, name: str) -> list[str]:
         """All values of a parameter that may be repeated."""
         return [value for found, value in self._pairs if found == name]
 
     @cached_property
     def _pairs(self) -> Sequence[tuple[str, str]]:
-        try:
-            return parse_qsl(
-                self.request.scope["query_string"].decode("ascii"),
-                keep_blank_values=True,
-                errors="strict",
-                max_num_fields=MAX_PARAMETERS,
-            )
-        except ValueError as error:
-            raise unreadable(error) from None
+        return pairs_of(self.request.scope["query_string"])
 
     async def body(self) -> bytes:
         """The whole body. Raises TooLarge beyond the route's limit, TooSlow after 30 s, and
@@ -200,7 +189,7 @@ class Api:
                 return self._preflight(request)
             try:
                 ask = Ask(request, await self._caller(request), limit, self._recheck)
-                response = await handler(ask)
+                response = conditional(request, await handler(ask))
                 response.headers["x-request-id"] = ask.request_id
             except TricastError as error:
                 response = problem_response(error)
@@ -238,7 +227,7 @@ class Api:
             )
 
     def _preflight(self, request: Request) -> Response:
-        methods = ", ".join(sorted({*_methods_at(request), "OPTIONS"}))
+        methods = ", ".join(methods_at(request))
         headers = {"allow": methods}
         for name, value in http.cors(request.scope, self._allowed_origin):
             headers[name.decode()] = value.decode("latin-1")
@@ -249,16 +238,56 @@ class Api:
         return Response(status_code=204, headers=headers)
 
 
-def _methods_at(request: Request) -> set[str]:
-    """The methods that any route has at the request's path."""
-    router = request.scope.get("router") or request.app
-    scope = dict(request.scope)
-    return {
+def methods_at(request: Request) -> list[str]:
+    """The methods that any route of the application has at the request's path: what `Allow` names."""
+    scope = request.scope
+    router = request.app.router if "app" in scope else scope["router"]
+    # (a mounted application sees its own part of the path in `root_path`)
+    whole = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}
+    methods = {
         method
         for route in router.routes
-        if isinstance(route, Route) and route.path_regex.match(scope["path"])
-        for method in route.methods or ()
+        if route.matches(whole)[0] is not Match.NONE
+        for method in getattr(route, "methods", None) or ("GET", "HEAD")
     }
+    return sorted({*methods, "OPTIONS"}) if methods else []
+
+
+def conditional(request: Request, response: Response) -> Response:
+    """304 in the place of `response` where If-None-Match names its ETag (RFC 9110 §13.1.2), else itself."""
+    etag = response.headers.get("etag")
+    if etag is None or response.status_code != 200 or request.method not in ("GET", "HEAD"):
+        return response
+    if current(request.headers.getlist("if-none-match"), etag) is None:
+        return response
+    kept = {
+        name: value
+        for name, value in response.headers.items()
+        if name not in ("content-length", "content-type", "content-encoding")
+    }
+    return Response(status_code=304, headers=kept)
+
+
+async def packed(request: Request, response: Response) -> Response:
+    """`response`, compressed in a thread if it is long and the client takes gzip.
+
+    Its ETag is weak then (RFC 9110 §8.8.1): the bytes are others.
+    """
+    response.headers.add_vary_header("Accept-Encoding")
+    body = bytes(response.body)
+    if len(body) < _WORTH_PACKING_BYTES or not takes_gzip(request.headers.getlist("accept-encoding")):
+        return response
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    if etag := headers.get("etag"):
+        headers["etag"] = f"W/{etag}"
+    headers["content-encoding"] = "gzip"
+    small = await asyncio.to_thread(gzip.compress, body, _GZIP_LEVEL, mtime=0)
+    return Response(small, response.status_code, headers)
+
+
+def version_tag(version: int, created_at: str) -> str:
+    """The ETag of a thing with a version: it, and what tells this thing from an earlier one of its name."""
+    return f'"{version}.{blake2b(created_at.encode(), digest_size=4).hexdigest()}"'
 
 
 def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from tricast.access.context import Context
 from tricast.access.grants import check_app
-from tricast.api.answers import Api, Ask, json_answer
+from tricast.api.answers import Api, Ask, json_answer, version_tag
 from tricast.api.schema_store import MAX_SCHEMA_BYTES, EventSchema, EventSchemas
 from tricast.errors import BadRequest, Forbidden
 from tricast.pattern import SYSTEM_APP
@@ -97,4 +97,4 @@ def _told(schema: EventSchema) -> dict[str, Any]:
 
 
 def _tag(schema: EventSchema) -> dict[str, str]:
-    return {"etag": f'"{schema.version}"'}
+    return {"etag": version_tag(schema.version, schema.created_at)}

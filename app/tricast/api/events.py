@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import logging
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
 
 from tricast.errors import (
-    BadRequest,
     MethodNotAllowed,
     NotFound,
     TricastError,
@@ -25,7 +23,7 @@ from tricast.transports.door import Door
 from tricast.transports.longpoll import poll_now
 from tricast.transports.negotiate import subscribe
 from tricast.transports.publish import publish
-from tricast.transports.query import MAX_PARAMETERS, unreadable
+from tricast.transports.query import named, pairs_of
 from tricast.transports.websocket import websocket
 from tricast.wire.publishing import Edge, body_of, drafts_of, key_of
 
@@ -58,7 +56,8 @@ class EventsEndpoint:
             await http.refuse(scope, send, _failed())
 
     async def _not_allowed(self, scope: Any, send: Any) -> None:
-        problem = MethodNotAllowed(f"{scope['method'][:20]} is not allowed here; use GET or POST")
+        allowed = http.METHODS.decode()
+        problem = MethodNotAllowed(f"{scope['method'][:20]} is not allowed here; use {allowed}")
         await http.refuse(scope, send, problem, ((b"allow", http.METHODS),))
 
     async def _publish(self, scope: Any, receive: Any, send: Any) -> None:
@@ -75,8 +74,7 @@ class EventsEndpoint:
             await http.reply(scope, send, 201, (http.JSON, *cors), answer)
 
     async def _append(self, scope: Any, caller: Caller, body: bytes) -> bytes:
-        raw = scope["query_string"]
-        query = _query(raw) if raw else {}
+        query = named(pairs_of(scope["query_string"]), _QUERY)
         content_type = (http.header(scope, b"content-type") or b"").decode("latin-1")
         keys = [value for name, value in scope["headers"] if name == b"idempotency-key"]
         edge = Edge(caller.grant.source, key_of(keys), self._door.hub.options.max_event_bytes)
@@ -106,31 +104,6 @@ class EventsEndpoint:
 def _failed() -> Unavailable:
     """What a client is told of a fault of ours; the log has the trace."""
     return Unavailable("the server failed to do this; the log says why", retry_after_s=1)
-
-
-def _query(query_string: bytes) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(
-            query_string.decode("ascii"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=MAX_PARAMETERS,
-        )
-    except ValueError as error:
-        raise unreadable(error) from None
-    query: dict[str, str] = {}
-    for name, value in pairs:
-        if name == "token":
-            continue
-        if name not in _QUERY:
-            raise BadRequest(
-                f"unknown parameter {name[:80]!r}; allowed are {', '.join(_QUERY)}, token",
-                field=name[:80],
-            )
-        if name in query:
-            raise BadRequest(f"{name} is given more than once", field=name)
-        query[name] = value
-    return query
 
 
 def endpoints(hub: Hub, gate: Gate, **options: Any) -> Any:

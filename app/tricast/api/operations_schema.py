@@ -44,7 +44,12 @@ def _get(id: str, summary: str, answer: str, parameters: list[Schema], descripti
 def _answer(schema: str, description: str = "As it is now.", *, tagged: bool = False) -> Schema:
     answer: Schema = {"description": description, "content": {"application/json": {"schema": ref(schema)}}}
     if tagged:
-        answer["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "The version, quoted."}}
+        answer["headers"] = {
+            "ETag": {
+                "schema": {"type": "string"},
+                "description": "The version and what tells this one from an earlier one.",
+            }
+        }
     return answer
 
 

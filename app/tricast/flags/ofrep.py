@@ -8,7 +8,6 @@ Where the protocol leaves a choice, what the published providers need decides.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -23,8 +22,6 @@ from tricast.flags.flag import Definition
 MAX_BODY_BYTES: Final = 2 * MAX_CONTEXT_BYTES
 INACTIVITY_S: Final = 120
 RETRY_MS: Final = 1000
-
-_ENTITY_TAG = re.compile(r'(?:W/)?("[^"]*")')
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +87,6 @@ def has_seen(etag: str, announced: str | None) -> bool:
 def _offset(cursor: str) -> int | None:
     digits = cursor.rpartition("-")[2]
     return int(digits) if len(digits) <= 19 and digits.isascii() and digits.isdigit() else None
-
-
-def is_match(if_none_match: str | None, etag: str) -> bool:
-    """Whether what the client has is current. The comparison is weak: a compressing proxy adds `W/`."""
-    if if_none_match is None:
-        return False
-    given = if_none_match.strip()
-    # (the protocol's own example is a tag without quotes)
-    return given in ("*", etag.strip('"')) or etag in _ENTITY_TAG.findall(given)
 
 
 # Answers

@@ -12,14 +12,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match, Mount
+from starlette.routing import BaseRoute, Mount
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 import tricast
 from tricast.access.access import Access, AccessOptions
 from tricast.access.limits import LimitOptions
 from tricast.api.admin import admin_routes
-from tricast.api.answers import Api, problem_response
+from tricast.api.answers import Api, methods_at, problem_response
 from tricast.api.audit import audit_routes
 from tricast.api.documents import document_routes
 from tricast.api.events import EventsEndpoint
@@ -250,13 +250,9 @@ async def _http_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
         return problem_response(NotFound(f"there is nothing at {request.url.path[:200]!r}"))
-    methods = {
-        method
-        for route in request.app.routes
-        if route.matches(request.scope)[0] is not Match.NONE
-        for method in getattr(route, "methods", ("GET", "HEAD"))
-    }
-    allowed = ", ".join(sorted(methods))
+    allowed = ", ".join(methods_at(request))
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers={"allow": allowed})
     refusal = problem_response(MethodNotAllowed(f"{request.method[:20]} is not allowed here; use {allowed}"))
     refusal.headers["allow"] = allowed
     return refusal

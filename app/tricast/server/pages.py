@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-import re
 from dataclasses import dataclass
 from mimetypes import guess_type
 from pathlib import Path
@@ -18,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from tricast.flags.api.encodings import takes_gzip
+from tricast.transports.representation import current, takes_gzip
 
 # Nothing but this server's own files, no inline script or style, and no text taken for markup.
 CONTENT_SECURITY_POLICY: Final = "; ".join(
@@ -49,7 +48,6 @@ _PAGE_HEADERS: Final = {
 }
 _COMPRESSED: Final = frozenset({".css", ".html", ".js", ".json", ".svg", ".ts"})
 _TYPES: Final = {".js": "text/javascript", ".ts": "text/plain"}
-_TAG: Final = re.compile(r'\*|"[^"]*"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +96,13 @@ class Pages(StaticFiles):
 
     def _answer(self, path: Path, stat: os.stat_result, asked: Headers) -> Response:
         file = self._read(path, stat)
-        small = file.compressed if takes_gzip(asked) else None
+        small = file.compressed if takes_gzip(asked.getlist("accept-encoding")) else None
         etag = file.etag if small is None else file.compressed_etag
         headers = {**self._headers, "vary": "accept-encoding"}
         if file.media_type == "text/html":
             headers |= _PAGE_HEADERS
         # Who takes gzip may use either body that it has; who doesn't, only the plain one.
-        known = _known(asked, etag, file.etag)
+        known = current(asked.getlist("if-none-match"), etag, file.etag)
         if known is not None:
             return Response(status_code=304, headers=headers | {"etag": known})
         headers["etag"] = etag
@@ -127,12 +125,6 @@ class Pages(StaticFiles):
             for old in [each for each in self._kept if each[0] == key[0] and each != key]:
                 del self._kept[old]
         return file
-
-
-def _known(asked: Headers, *etags: str) -> str | None:
-    """The first of `etags` that If-None-Match names, compared weakly (RFC 9110 §13.1.2); `*` names all."""
-    given = _TAG.findall(",".join(asked.getlist("if-none-match")))
-    return next((etag for etag in etags if etag in given or "*" in given), None)
 
 
 def file_of(path: Path, body: bytes) -> File:

@@ -47,10 +47,14 @@ def closing(response: bytes) -> bytes:
     return response.replace(b"\r\n", b"\r\nconnection: close\r\n", 1)
 
 
-async def reply(scope: Any, send: Any, status: int, headers: Headers, body: bytes = b"") -> None:
-    """Send a complete response, without its body to a HEAD request."""
-    headers = (*headers, (b"content-length", b"%d" % len(body)))
-    if scope["method"] == "HEAD":
+async def reply(scope: Any, send: Any, status: int, headers: Headers, body: bytes | None = b"") -> None:
+    """Send a complete response, without its body to a HEAD request.
+
+    `body` None: the answer to a HEAD request whose body nobody knows, so without a length.
+    """
+    if body is not None and status != 204:
+        headers = (*headers, (b"content-length", b"%d" % len(body)))
+    if body is None or scope["method"] == "HEAD":
         body = b""
     way = direct.of(scope)
     if way is not None:
@@ -82,6 +86,11 @@ def header(scope: Any, name: bytes) -> bytes | None:
         if key == name:
             return value  # type: ignore[no-any-return]
     return None
+
+
+def headers_named(scope: Any, name: bytes) -> list[str]:
+    """The values of all headers of that (lower-case) name."""
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
 
 
 def own_host(scope: Any, origin: str) -> str:

@@ -38,7 +38,8 @@ def poll_now(door: Door, scope: Any, way: direct.DirectRequest) -> bool:
     if not door.is_synchronous:
         return False
     for name, value in scope["headers"]:
-        if name in _NEEDS_MORE or (name == b"accept" and b"text/event-stream" in value.lower()):
+        # (what else is accepted, the ordinary path weighs)
+        if name in _NEEDS_MORE or (name == b"accept" and value not in (b"*/*", b"application/json")):
             return False
     try:
         door.hub.check_open()

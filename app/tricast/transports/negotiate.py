@@ -9,6 +9,7 @@ from tricast.errors import BadRequest, TooMany, TricastError, Unavailable
 from tricast.transports import http, longpoll, sse
 from tricast.transports.door import Door
 from tricast.transports.query import Query, TransportName, parse
+from tricast.transports.representation import prefers_event_stream
 from tricast.wire.start import LATEST, Start
 
 _log = logging.getLogger("tricast.transports")
@@ -27,12 +28,11 @@ def negotiate(scope: Any, query: Query) -> TransportName:
             "Upgrade and Connection on, by HTTP/1.1",
             field="Upgrade",
         )
-    accept = http.header(scope, b"accept")
-    return "sse" if accept is not None and b"text/event-stream" in accept.lower() else "poll"
+    return "sse" if prefers_event_stream(http.headers_named(scope, b"accept")) else "poll"
 
 
 def start_of(scope: Any, start: Start | None) -> Start:
-    """`Last-Event-ID` wins over `cursor=`."""
+    """The header `Last-Event-ID` wins over the query, as `parse` has read it."""
     last = http.header(scope, b"last-event-id")
     if last:
         return Start.last_event_id(last.decode("utf-8", "replace"))
@@ -74,7 +74,8 @@ async def subscribe(door: Door, scope: Any, receive: Any, send: Any) -> None:
     if scope["method"] == "HEAD":
         kind = b"text/event-stream" if chosen == "sse" else b"application/json"
         cursor = (b"tricast-cursor", door.hub.position.encode())
-        await http.reply(scope, send, 200, ((b"content-type", kind), http.NO_STORE, cursor, *cors))
+        # (no Content-Length: a GET's is not known before it is answered)
+        await http.reply(scope, send, 200, ((b"content-type", kind), http.NO_STORE, cursor, *cors), None)
     elif chosen == "sse":
         await sse.stream(door, scope, receive, send, caller, query.subscription, start, cors)
     else:

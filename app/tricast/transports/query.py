@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
@@ -49,10 +50,10 @@ class Query:
 
 
 def parse(query_string: bytes) -> tuple[Query, Start | None]:
-    """The query and, if there is a `cursor=`, where to begin. Raises BadRequest naming the parameter.
+    """The query and, if it says so, where to begin. Raises BadRequest naming the parameter.
 
-    Two polls of one client differ by their cursor alone; everything else is
-    parsed once.
+    A parameter that stands for `Last-Event-ID` wins over `cursor=`, and the last of several counts. Two
+    polls of one client differ by these alone; everything else is parsed once.
     """
     if len(query_string) > MAX_QUERY_BYTES:
         raise BadRequest(
@@ -96,21 +97,11 @@ def _text(raw: bytes, field: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _parse(query_string: bytes) -> Query:
-    try:
-        pairs = parse_qsl(
-            query_string.decode("ascii"),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=MAX_PARAMETERS,
-        )
-    except ValueError as error:
-        raise unreadable(error) from None
+    pairs = pairs_of(query_string)
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         if name not in _ALLOWED:
-            raise BadRequest(
-                f"unknown parameter {name[:80]!r}; allowed are {', '.join(_ALLOWED)}", field=name[:80]
-            )
+            raise unknown(name, _ALLOWED)
         if name == "cursor" and value:
             # (written plainly, it was taken out before)
             raise BadRequest("the name of the parameter 'cursor' must not be percent-encoded", field="cursor")
@@ -141,12 +132,47 @@ def _parse(query_string: bytes) -> Query:
     )
 
 
-def unreadable(error: ValueError) -> BadRequest:
-    """What is wrong with a query that can't be parsed at all."""
-    why = "it is not percent-encoded UTF-8"
-    if not isinstance(error, UnicodeError):
-        why = f"it has more than {MAX_PARAMETERS} parameters"
-    return BadRequest(f"the query can not be read: {why}", field="query")
+def pairs_of(query_string: bytes) -> Sequence[tuple[str, str]]:
+    """The parameters of a query, decoded, in order. Raises BadRequest if it can't be read."""
+    if not query_string:
+        return ()
+    try:
+        return parse_qsl(
+            query_string.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MAX_PARAMETERS,
+        )
+    except ValueError as error:
+        why = "it is not percent-encoded UTF-8"
+        if not isinstance(error, UnicodeError):
+            why = f"it has more than {MAX_PARAMETERS} parameters"
+        raise BadRequest(f"the query can not be read: {why}", field="query") from None
+
+
+def named(
+    pairs: Iterable[tuple[str, str]], names: Collection[str], repeated: Collection[str] = ()
+) -> dict[str, str]:
+    """The parameters of these names, each given at most once; those of `repeated` may come again.
+
+    Raises BadRequest naming any other. (`token` is let through: the gate has read it.)
+    """
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name == "token":
+            continue
+        if name not in names and name not in repeated:
+            raise unknown(name, (*names, *repeated))
+        if name in found and name not in repeated:
+            raise BadRequest(f"{name} is given more than once", field=name)
+        found[name] = value
+    return found
+
+
+def unknown(name: str, allowed: Iterable[str]) -> BadRequest:
+    """What is wrong with a parameter that is none of `allowed`."""
+    known = ", ".join(allowed) or "none"
+    return BadRequest(f"unknown parameter {name[:80]!r}; allowed are: {known}", field=name[:80] or None)
 
 
 def _one(values: dict[str, list[str]], name: str) -> str | None:

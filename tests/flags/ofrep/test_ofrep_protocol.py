@@ -196,18 +196,6 @@ def test_the_etag_follows_the_results_the_versions_and_the_streams_url_and_nothi
     assert base.endswith('"')
 
 
-@pytest.mark.parametrize(
-    "header", ['"abc"', 'W/"abc"', '"x", "abc"', 'W/"x" ,W/"abc"', "*", "abc", ' "abc" ', '"a, b","abc"']
-)
-def test_a_tag_that_the_client_has_matches(header: str) -> None:
-    assert ofrep.is_match(header, '"abc"')
-
-
-@pytest.mark.parametrize("header", [None, "", '"abcd"', '"x"', "x", '"ab', 'W/"ABC"', "abc, abc"])
-def test_another_tag_does_not(header: str | None) -> None:
-    assert not ofrep.is_match(header, '"abc"')
-
-
 # The stream
 
 

@@ -74,7 +74,7 @@ class FlagServer:
         """What was answered of a flag. Who belongs to one environment is told only what that sees."""
         if not isinstance(flag, dict):
             raise Failure("the answer is not a JSON object; is it a tricast server (--url)?")
-        version = etag.strip('"')
+        version = etag.removeprefix("W/").strip('"').partition(".")[0]
         if not version.isdecimal():
             raise Failure("the answer has no version (ETag); is a proxy in between?")
         return Found(flag if "environments" in flag else self._spread(flag), int(version))

@@ -10,7 +10,7 @@ import orjson
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tricast import Api, Ask, BadRequest, json_answer
+from tricast import Api, Ask, BadRequest, json_answer, version_tag
 from tricast.flags import edits
 from tricast.flags.api.bodies import BatchBody, CopyBody, ReasonBody, RevertBody, ToggleBody
 from tricast.flags.api.reach import WRITE, app_of, check_reason, context_of, has_body
@@ -170,4 +170,5 @@ def flag_answer(ask: Ask, outcome: Outcome, status: int = 200) -> Response:
     answer = {**(told["flag"] or {}), "changed": outcome.changed}
     if "merged" in told:
         answer["merged"] = told["merged"]
-    return json_answer(orjson.dumps(answer), status, {"etag": f'"{told["version"]}"'})
+    made_at = "" if outcome.stored is None else outcome.stored.flag.created_at
+    return json_answer(orjson.dumps(answer), status, {"etag": version_tag(told["version"], made_at)})

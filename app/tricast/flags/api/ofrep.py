@@ -107,7 +107,7 @@ class _Ofrep:
         stream, label = self._stream(ask, place)
         etag = ofrep.bulk_etag(result, stream, label)
         is_seen = ofrep.has_seen(view.etag, announced)
-        if is_seen and ofrep.is_match(ask.request.headers.get("if-none-match"), etag):
+        if is_seen and ask.has(etag):
             return _response(Reply(304, headers={"etag": etag}))
         return _response(ofrep.bulk_answer(result, stream, etag))
 

@@ -11,9 +11,7 @@ import orjson
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tricast import Api, Ask, BadRequest, Hub, json_answer
-from tricast.flags import ofrep
-from tricast.flags.api.packed import packed
+from tricast import Api, Ask, BadRequest, Hub, json_answer, packed, version_tag
 from tricast.flags.api.reach import READ, app_of, environment_of, yes
 from tricast.flags.collection import Collection
 from tricast.flags.flag import Flag
@@ -106,8 +104,6 @@ class _Reading:
         cursor = self._hub.documents_at
         etag = f'"{blake2b(orjson.dumps(head) + body, digest_size=12).hexdigest()}"'
         headers = {"etag": etag, "cache-control": "private, no-cache", "tricast-cursor": cursor}
-        if ofrep.is_match(ask.request.headers.get("if-none-match"), etag):
-            return Response(status_code=304, headers=headers)
         whole = {"app": app, **head, "cursor": cursor, "flags": orjson.Fragment(body)}
         return await packed(ask.request, json_answer(orjson.dumps(whole), headers=headers))
 
@@ -133,9 +129,7 @@ class _Reading:
         text = self._flags.collection(app).text(key, environment)
         if text is None:
             raise no_flag(app, key, environment)
-        # (Never 304: versions begin anew when a flag is deleted and another made of its key, so that one
-        # who asks with "1" may have seen another flag.)
-        return json_answer(text, headers={"etag": f'"{stored.version}"'})
+        return json_answer(text, headers={"etag": version_tag(stored.version, stored.flag.created_at)})
 
     def _wanted(self, ask: Ask, app: str, environment: str | None, asked: Mapping[str, str]) -> _Wanted:
         self._check_environment(app, environment)

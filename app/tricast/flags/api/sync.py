@@ -10,7 +10,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tricast import Api, Ask
-from tricast.flags import ofrep
 from tricast.flags.api.place import place_of
 from tricast.flags.files import FlagFile, write_file
 from tricast.flags.store import Flags
@@ -28,9 +27,8 @@ def sync_routes(api: Api, flags: Flags) -> list[Route]:
         view = flags.environment(place.app, place.environment)
         etag = f'"{view.etag}"'
         headers = {"etag": etag, "cache-control": "private, no-cache"}
-        if ofrep.is_match(ask.request.headers.get("if-none-match"), etag):
-            return Response(status_code=304, headers=headers)
-        return Response(_written(view), headers=headers, media_type="application/json")
+        known = ask.has(etag)
+        return Response(b"" if known else _written(view), headers=headers, media_type="application/json")
 
     return [api.route("/v1/flagd/{app}/{environment}.json", file, methods=["GET"])]
 

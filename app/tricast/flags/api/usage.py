@@ -8,8 +8,7 @@ from typing import Any, Final
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tricast import Api, Ask, json_answer
-from tricast.flags.api.packed import packed
+from tricast import Api, Ask, json_answer, packed
 from tricast.flags.api.reach import READ, app_of, environment_of, yes
 from tricast.flags.performing import no_environment, no_flag
 from tricast.flags.staleness import Staleness, timestamp
