@@ -245,6 +245,42 @@ def test_all_lines_of_accept_count(served: Served) -> None:
             assert connection.head().header("content-type") == "text/event-stream"
 
 
+LAST_EVENT_IDS = (
+    "lastEventId",
+    "lastEventID",
+    "last_event_id",
+    "last-event-id",
+    "Last-Event-ID",
+    "evs_last_event_id",
+)
+
+
+@pytest.mark.parametrize("name", LAST_EVENT_IDS)
+def test_a_last_event_id_in_the_query_resumes_and_wins_over_cursor_but_not_over_the_header(
+    served: Served, name: str
+) -> None:
+    first, second = served.publish("lei/b", 1), served.publish("lei/b", 2)
+
+    def numbers(query: str, *headers: tuple[str, str]) -> list[object]:
+        answer = get(served, f"topic=lei/b&timeout=0{query}", *headers)
+        assert answer.status == 200, answer.body
+        assert "last" not in str(answer.header("link")).lower()  # (the next cursor stands there)
+        return [event["data"] for event in json.loads(answer.body)["events"]]
+
+    assert numbers(f"&{name}={first}") == [2]
+    assert numbers(f"&cursor=earliest&{name}={first}") == [2]
+    assert numbers(f"&{name}={first}&cursor=x") == [2]
+    assert numbers(f"&{name}={first}&{name}={second}") == []
+    assert numbers(f"&{name}=&cursor={first}") == [2]
+    assert numbers(f"&{name}={first}", ("Last-Event-ID", second)) == []
+    with served.events(f"topic=lei/b&{name}={first}") as stream:
+        assert stream.next()[1]["data"]["recovered"] is True
+        assert stream.next()[1]["data"] == 2
+    for odd in ("x", "%ff", "%E2%80%A8", "a" * 3000):
+        answer = get(served, f"topic=lei/b&timeout=0&{name}={odd}")
+        assert json.loads(answer.body)["reset"]["reason"] == "unknown"
+
+
 def test_of_two_last_event_id_headers_the_first_counts(served: Served) -> None:
     twice = get(served, "topic=a&timeout=0", ("Last-Event-ID", "x"), ("Last-Event-ID", "y"))
     assert json.loads(twice.body)["reset"]["reason"] == "unknown"

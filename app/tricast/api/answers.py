@@ -35,7 +35,7 @@ from tricast.hub.gate import Gate, Grant
 from tricast.transports import http
 from tricast.transports.body import read_body
 from tricast.transports.door import address_of, same_origin
-from tricast.transports.query import named, pairs_of
+from tricast.transports.query import last_event_id, named, pairs_of
 from tricast.transports.representation import current, takes_gzip
 
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -131,6 +131,12 @@ class Ask:
     @cached_property
     def _pairs(self) -> Sequence[tuple[str, str]]:
         return pairs_of(self.request.scope["query_string"])
+
+    @property
+    def last_event_id(self) -> str | None:
+        """The header `Last-Event-ID`, else what stands for it in the query."""
+        header = self.request.headers.get("last-event-id")
+        return header or last_event_id(self.request.scope["query_string"])
 
     async def body(self) -> bytes:
         """The whole body. Raises TooLarge beyond the route's limit, TooSlow after 30 s, and

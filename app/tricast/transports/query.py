@@ -35,6 +35,9 @@ _ALLOWED = (
     "client",
 )
 _CURSOR = re.compile(rb"(?:^|(?<=&))cursor=([^&]*)&?")
+# What stands for the header `Last-Event-ID` where it can't be set: lastEventId (event-source-polyfill,
+# reconnecting-eventsource), lastEventID (Mercure), last_event_id (nchan), evs_last_event_id (eventsource.js).
+_LAST_EVENT_ID = re.compile(rb"(?:^|(?<=&))(?:evs_)?last[-_]?event[-_]?id=([^&]*)&?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,25 @@ def parse(query_string: bytes) -> tuple[Query, Start | None]:
         raise BadRequest(
             f"the query has {len(query_string)} bytes; the limit is {MAX_QUERY_BYTES}", field="query"
         )
+    last = None
+    if b"d=" in query_string or b"D=" in query_string:
+        last = last_event_id(query_string)
+        query_string = _LAST_EVENT_ID.sub(b"", query_string).removesuffix(b"&")
     cursors = _CURSOR.findall(query_string)
+    if last is not None:
+        return _remembered(_CURSOR.sub(b"", query_string).removesuffix(b"&")), Start.last_event_id(last)
     if not cursors:
         return _remembered(query_string), None
     if len(cursors) > 1:
         raise BadRequest("cursor is given more than once", field="cursor")
     rest = _CURSOR.sub(b"", query_string).removesuffix(b"&")
     return _remembered(rest), _start(cursors[0])
+
+
+def last_event_id(query_string: bytes) -> str | None:
+    """What a query gives in the place of the header `Last-Event-ID`; None where it is not there, or empty."""
+    given = [value for value in _LAST_EVENT_ID.findall(query_string) if value]
+    return unquote_plus(given[-1].decode("latin-1"), errors="replace") if given else None
 
 
 def _remembered(query_string: bytes) -> Query:

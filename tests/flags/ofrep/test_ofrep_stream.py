@@ -36,6 +36,17 @@ def test_who_comes_back_with_the_present_is_owed_nothing(app: App) -> None:
     assert offset(later) > offset(at)
 
 
+@pytest.mark.parametrize("name", ["lastEventId", "last_event_id", "evs_last_event_id"])
+def test_a_polyfill_that_comes_back_with_the_present_in_its_query_is_owed_nothing(
+    app: App, name: str
+) -> None:
+    with app.stream() as stream:
+        at, _ = stream.news()
+    with app.stream(f"{app.stream_path}?{name}={at}") as again:
+        assert again.next() == OK
+        assert again.next() == {"": ""}, "a heartbeat, and no news"
+
+
 @pytest.mark.parametrize("last", ["0-0", "nonsense", "k3v9q2-999999999", "-"])
 def test_any_other_last_event_id_is_told_at_once(app: App, last: str) -> None:
     with app.stream() as stream:

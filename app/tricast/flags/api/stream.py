@@ -97,7 +97,7 @@ class Streams:
         if ask.request.method == "HEAD":
             return _Head()
         caller = replace(ask.caller, transport="sse")
-        return _Stream(self, caller, place, ask.request.headers.get("last-event-id"))
+        return _Stream(self, caller, place, ask.last_event_id)
 
     def etag(self, place: Place) -> str:
         """Where the environment is. Raises NotFound if it isn't."""
