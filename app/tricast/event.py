@@ -37,6 +37,8 @@ _TIME = re.compile(
 _EXTENSION = re.compile(r"[a-z0-9]{1,40}")
 _PREFIX = b'{"specversion":"1.0","cursor":"'
 _PREFIX_EPHEMERAL = b'{"specversion":"1.0",'
+_TRACING = ("traceparent", "tracestate")  # (of the request: another one in each repetition)
+_MAX_TRACESTATE_CHARS = 512  # (W3C Trace Context §3.3.1.5)
 _ATTRIBUTES = ("id", "source", "type", "topic", "subject", "time", "datacontenttype")
 _ENVELOPE = frozenset((*_ATTRIBUTES, "specversion", "cursor", "data", "data_base64"))
 
@@ -250,7 +252,8 @@ def time_ms() -> int:
 
 
 def _digest(attributes: dict[str, Any], *, timed: bool) -> bytes:
-    content = attributes if timed else {k: v for k, v in attributes.items() if k != "time"}
+    left_out = _TRACING if timed else (*_TRACING, "time")
+    content = {name: value for name, value in attributes.items() if name not in left_out}
     encoded = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(encoded, digest_size=16).digest()
 
@@ -298,11 +301,11 @@ def check_depth(value: Any, limit: int = MAX_DEPTH) -> None:
     raise BadRequest(f"data is nested deeper than {limit} levels", field="data")
 
 
-def check_attribute(value: str, name: str) -> str:
+def check_attribute(value: str, name: str, most: int = MAX_ATTRIBUTE_CHARS) -> str:
     """`value`, if an attribute can have it; else BadRequest naming `name`."""
-    if not 1 <= len(value) <= MAX_ATTRIBUTE_CHARS or _CONTROL.search(value):
+    if not 1 <= len(value) <= most or _CONTROL.search(value):
         raise BadRequest(
-            f"{name} {value[:80]!r} must be 1-{MAX_ATTRIBUTE_CHARS} characters without control characters",
+            f"{name} {value[:80]!r} must be 1-{most} characters without control characters",
             field=name,
         )
     return value
@@ -336,7 +339,8 @@ def _extension(name: str, value: str | int | bool) -> str | int | bool:
             field=name[:80],
         )
     if isinstance(value, str):
-        return check_attribute(value, name) if value else value
+        most = _MAX_TRACESTATE_CHARS if name == "tracestate" else MAX_ATTRIBUTE_CHARS
+        return check_attribute(value, name, most) if value else value
     # (checked, because what a publisher sends as an extension is anything at all)
     if type(value) in (bool, int) and -(2**31) <= value < 2**31:
         return value

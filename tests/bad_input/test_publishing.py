@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import uuid
 from typing import Any
 
 import pytest
@@ -313,6 +315,13 @@ FORMS: list[tuple[str, bytes, tuple[tuple[str, str], ...], str, str, str]] = [
     ("text/plain", b"x", (("ce-type", "t"),), "", "topic", "missing"),
     ("text/plain", b"x", (("ce-topic", "a"), ("ce-my-trace", "1")), "", "my-trace", "lower-case"),
     ("text/plain", b"x", (("Content-Encoding", "gzip"),), "?topic=a", "Content-Encoding", "'gzip'"),
+    ("text/plain", b"x", (("Content-Type", "text/html"),), "?topic=a", "Content-Type", "more than once"),
+    ("garbage", b"x", (), "?topic=a", "Content-Type", "'garbage'"),
+    ("a b/c", b"x", (), "?topic=a", "Content-Type", "'a b/c'"),
+    ("text/", b"x", (("ce-topic", "a"),), "", "Content-Type", "'text/'"),
+    ("text/plain; a=" + "b" * 300, b"x", (), "?topic=a", "Content-Type", "255"),
+    ("application/json; charset=utf-16", b"{}", (), "?topic=a", "Content-Type", "UTF-8"),
+    ("application/cloudevents+xml", b"<a/>", (("ce-topic", "a"),), "", "Content-Type", "cloudevents+json"),
 ]
 
 
@@ -332,14 +341,26 @@ def test_a_wrong_combination_of_type_headers_and_body_is_400(
 @pytest.mark.parametrize(
     ("kind", "body", "expected"),
     [
-        ("application/json; charset=utf-8", b'{"a":1}', ("application/json", {"a": 1})),
+        ("application/json; charset=utf-8", b'{"a":1}', ("application/json; charset=utf-8", {"a": 1})),
         ("application/vnd.x+json", b"[1]", ("application/vnd.x+json", [1])),
-        ("APPLICATION/JSON", b"null", ("application/json", None)),
+        ("APPLICATION/JSON", b"null", ("APPLICATION/JSON", None)),
         ("application/json", b"", ("application/json", None)),
         ("text/csv; header=absent", b"1,2", ("text/csv; header=absent", "1,2")),
         ("application/x-www-form-urlencoded", b"a=1", ("text/plain", "a=1")),
         ("", b"\xc3\xa9", ("text/plain", "é")),
-        ("garbage", b"x", ("text/plain", "x")),
+        ("Application/X-WWW-Form-URLencoded", b"a=1", ("text/plain", "a=1")),
+        (
+            "application/x-www-form-urlencoded; charset=UTF-8",
+            b"a=1",
+            ("application/x-www-form-urlencoded; charset=UTF-8", "a=1"),
+        ),
+        ("application/xml", b"<a/>", ("application/xml", "<a/>")),
+        ("image/svg+xml", b"<svg/>", ("image/svg+xml", "<svg/>")),
+        ("application/x-ndjson", b"1\n2\n", ("application/x-ndjson", "1\n2\n")),
+        ("application/vnd.x; charset=utf-8", b"x", ("application/vnd.x; charset=utf-8", "x")),
+        ("text/plain; charset=UTF-8", "é".encode(), ("text/plain; charset=UTF-8", "é")),
+        ("text/html", b"", ("text/html", "")),
+        ("", b"", ("text/plain", "")),
     ],
 )
 def test_with_a_topic_in_the_query_any_body_is_data(
@@ -355,9 +376,62 @@ def test_with_a_topic_in_the_query_any_body_is_data(
     assert (last["datacontenttype"], last["data"]) == expected
 
 
-def test_bytes_that_are_no_text_are_kept_as_base64(served: Served) -> None:
-    assert post(served, b"\xff\x00", query="?topic=any/bytes", kind="image/x").status == 201
+BOUNDARY = "multipart/form-data; boundary=----x1"
+
+
+@pytest.mark.parametrize("mode", ["?topic=", "binary"])
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("image/x", b"\xff\x00"),
+        ("image/png", b"only ASCII"),  # (by the type alone: never once a string and once bytes)
+        ("application/octet-stream", b"hello"),
+        ("application/x-protobuf", b"\x08\x96\x01"),
+        (BOUNDARY, b"------x1\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n------x1--\r\n"),
+        ("text/plain", b"\xff"),
+        ("text/plain; charset=iso-8859-1", "Ã©".encode("latin-1")),  # (which is UTF-8, of other letters)
+        ("text/plain; charset=utf-16", "a".encode("utf-16")),
+        ("", b"\xff"),
+    ],
+)
+def test_what_is_no_text_is_kept_as_base64_with_its_type(
+    served: Served, kind: str, body: bytes, mode: str
+) -> None:
+    topic = f"any/{uuid.uuid4().hex}"
+    headers = (("ce-topic", topic), ("ce-specversion", "1.0")) if mode == "binary" else ()
+    query = "" if mode == "binary" else f"?topic={topic}"
+    assert post(served, body, *headers, query=query, kind=kind).status == 201
     with served.http() as client:
-        asked = {"topic": "any/bytes", "cursor": "earliest", "timeout": "0"}
-        last = client.get("/v1/events", params=asked).json()["events"][-1]
-    assert (last["datacontenttype"], last["data_base64"]) == ("image/x", "/wA=")
+        asked = {"topic": topic, "cursor": "earliest", "timeout": "0"}
+        [event] = client.get("/v1/events", params=asked).json()["events"]
+    assert event["datacontenttype"] == kind or (kind, event["datacontenttype"]) == (
+        "",
+        "application/octet-stream",
+    )
+    assert base64.b64decode(event["data_base64"]) == body
+    assert "data" not in event
+
+
+def test_the_tracing_of_a_request_is_kept_and_is_no_other_content(served: Served) -> None:
+    """Rule 19: a repetition has a trace of its own."""
+    topic = f"any/{uuid.uuid4().hex}"
+    states = ["a=1", "b=" + "x" * 510]
+    for number, state in enumerate(states):
+        trace = f"00-{number:032x}-00f067aa0ba902b7-01"
+        event = {"topic": topic, "id": "1", "data": 1, "traceparent": trace, "tracestate": state}
+        for body, headers, kind in (
+            (json.dumps(event).encode(), (), "application/json"),
+            (
+                b"1",
+                (*(("ce-" + name, event[name]) for name in ("topic", "id", "traceparent", "tracestate")),),
+                "application/json",
+            ),
+        ):
+            answer = post(served, body, *headers, kind=kind)
+            assert answer.status == 201, answer.body
+    with served.http() as client:
+        asked = {"topic": topic, "cursor": "earliest", "timeout": "0"}
+        [kept] = client.get("/v1/events", params=asked).json()["events"]
+    assert (kept["tracestate"], kept["traceparent"][:7]) == ("a=1", "00-0000")
+    other = {"topic": topic, "id": "1", "data": 1, "traceid": "x"}
+    assert post(served, json.dumps(other).encode(), kind="application/json").status == 409

@@ -7,12 +7,7 @@ from typing import Any
 
 import orjson
 
-from tricast.errors import (
-    MethodNotAllowed,
-    NotFound,
-    TricastError,
-    Unavailable,
-)
+from tricast.errors import BadRequest, MethodNotAllowed, NotFound, TricastError, Unavailable
 from tricast.hub.caller import Caller
 from tricast.hub.gate import Gate
 from tricast.hub.hub import Hub
@@ -75,7 +70,10 @@ class EventsEndpoint:
 
     async def _append(self, scope: Any, caller: Caller, body: bytes) -> bytes:
         query = named(pairs_of(scope["query_string"]), _QUERY)
-        content_type = (http.header(scope, b"content-type") or b"").decode("latin-1")
+        content_types = http.headers_named(scope, b"content-type")
+        if len(content_types) > 1:
+            raise BadRequest("Content-Type is given more than once", field="Content-Type")
+        content_type = content_types[0] if content_types else ""
         keys = [value for name, value in scope["headers"] if name == b"idempotency-key"]
         edge = Edge(caller.grant.source, key_of(keys), self._door.hub.options.max_event_bytes)
         drafts = drafts_of(body_of(body, content_type, query, scope["headers"]), edge)

@@ -23,6 +23,18 @@ _IGNORED = {"specversion", "cursor", "data"}
 _PLAIN = {"topic", "type", "data"}
 _NOT_EXTENSIONS = _CORE | _IGNORED
 _REMEMBERED_CHARS = 512  # what is longer is no topic or type, and is refused later
+FORM = "application/x-www-form-urlencoded"  # what curl -d says of everything
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")  # (RFC 6838 §4.2)
+_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]*)', re.IGNORECASE)
+# Types that are text without being text/*: their data is a string where the bytes are UTF-8.
+_TEXTS = frozenset(
+    f"application/{name}"
+    for name in (
+        *("ecmascript", "graphql", "javascript", "sql", "toml", "x-javascript", "x-ndjson", "x-yaml", "xml"),
+        *("x-sh", "x-www-form-urlencoded", "yaml"),
+    )
+)
+_TEXT_ENDS = ("+xml", "+yaml")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
@@ -177,19 +189,25 @@ def body_of(
     CloudEvents HTTP binding 1.0.2: structured (§3.2), batched (§3.3), binary
     (§3.1: `ce-*` headers). Otherwise with `?topic=` the body is the data.
     """
-    mime = content_type.partition(";")[0].strip().lower()
-    if mime == "application/cloudevents+json":
+    media = _media_of(content_type)
+    if media.kind == "application/cloudevents+json":
         return _object(parse_json(body), query)
-    if mime == "application/cloudevents-batch+json":
+    if media.kind == "application/cloudevents-batch+json":
         batch = parse_json(body)
         if not isinstance(batch, list):
             raise BadRequest("a CloudEvents batch must be a JSON list", field="body")
         return _filled(batch, query)
+    if media.kind.startswith("application/cloudevents"):
+        raise BadRequest(
+            f"Content-Type {media.text[:80]!r} is not read; send CloudEvents as application/cloudevents+json "
+            "or application/cloudevents-batch+json",
+            field="Content-Type",
+        )
     binary = _binary(headers)
     if binary or "topic" in query:
-        return _data_event(body, content_type, mime, _merged(query, binary))
+        return _data_event(body, media, _merged(query, binary))
     # curl -d '{"topic": …}' without a Content-Type says it is a form.
-    if mime == "application/json" or mime.endswith("+json") or body.lstrip()[:1] in (b"{", b"["):
+    if media.is_json or body.lstrip()[:1] in (b"{", b"["):
         event = parse_json(body)
         return _filled(event, query)
     raise BadRequest(
@@ -250,17 +268,62 @@ def _binary(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     return attributes
 
 
-def _data_event(body: bytes, content_type: str, mime: str, attributes: Mapping[str, str]) -> dict[str, Any]:
+def _data_event(body: bytes, media: _Media, attributes: Mapping[str, str]) -> dict[str, Any]:
+    """An event whose data is `body`, with the media type that was sent (DELIVERY.md 19)."""
     event: dict[str, Any] = dict(attributes)
-    if mime == "application/json" or mime.endswith("+json"):
+    if media.is_json:
         event["data"] = parse_json(body) if body else None
-        if mime != "application/json":
-            event["datacontenttype"] = content_type
+        if media.text != "application/json":  # (which it is by default)
+            event["datacontenttype"] = media.text
         return event
-    try:
-        event["data"] = body.decode()
-        event["datacontenttype"] = content_type if mime.startswith("text/") else "text/plain"
-    except UnicodeDecodeError:
+    text = _as_text(body) if media.is_text else None
+    if text is None:
         event["data_base64"] = base64.b64encode(body).decode()
-        event["datacontenttype"] = mime or "application/octet-stream"
+        event["datacontenttype"] = media.text or "application/octet-stream"
+    else:
+        event["data"] = text
+        event["datacontenttype"] = media.text or "text/plain"
     return event
+
+
+def _as_text(body: bytes) -> str | None:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Media:
+    """A Content-Type. `text` is it as sent; empty where none was, or curl's own for `-d`."""
+
+    text: str
+    kind: str
+    is_json: bool
+    is_text: bool
+
+
+@lru_cache(maxsize=1024)
+def _media_of(content_type: str) -> _Media:
+    """Raises BadRequest for what is no media type, or for JSON in another charset than UTF-8."""
+    text = content_type.strip()
+    if not text or text.lower() == FORM:
+        return _Media("", text.lower(), is_json=False, is_text=True)
+    check_attribute(text, "Content-Type")
+    kind = text.partition(";")[0].strip().lower()
+    if not _MEDIA_TYPE.fullmatch(kind):
+        raise BadRequest(
+            f"Content-Type {text[:80]!r} is not a media type such as text/plain or image/png; leave it out "
+            "for plain text",
+            field="Content-Type",
+        )
+    found = _CHARSET.search(text)
+    charset = None if found is None else found[1].lower()
+    is_utf_8 = charset in (None, "utf-8", "utf8", "us-ascii")
+    is_json = kind == "application/json" or kind.endswith("+json")
+    if is_json and not is_utf_8:
+        raise BadRequest(
+            f"Content-Type {text[:80]!r}: JSON is sent as UTF-8 (RFC 8259 §8.1)", field="Content-Type"
+        )
+    is_text = charset is not None or kind.startswith("text/") or kind.endswith(_TEXT_ENDS) or kind in _TEXTS
+    return _Media(text, kind, is_json, is_text and is_utf_8)
