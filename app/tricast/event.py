@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import count
 from typing import Any, NamedTuple
 
 import orjson
@@ -47,21 +47,29 @@ _PAIRS = [a + b for a in _CROCKFORD for b in _CROCKFORD]
 
 
 class _Ids:
-    """ULID-shaped ids: 48 bits of time, then random bits, then a counter. Rise within a process."""
+    """ULID-shaped ids: 48 bits of time, 60 of the system's randomness for each millisecond, then a counter.
+
+    They rise while one thread makes them. Two are never equal: threads share the counter, whose `next` is one
+    step, and a forked process begins with other random bits.
+    """
 
     def __init__(self) -> None:
-        self._random = random.Random(os.urandom(16))
-        self._ms = -1
-        self._stem = ""
-        self._count = 0
+        self.forget()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.forget)
+
+    def forget(self) -> None:
+        """Go on with new random bits."""
+        self._stem = (-1, "", count())
 
     def next(self, ms: int) -> str:
-        if ms != self._ms or self._count >= 1 << 20:
-            self._ms, self._count = ms, 0
-            self._stem = _base32(ms, 5) + _base32(self._random.getrandbits(60), 6)
-        count = self._count
-        self._count = count + 1
-        return self._stem + _PAIRS[count >> 10] + _PAIRS[count & 1023]
+        at, stem, counter = self._stem
+        number = next(counter)
+        if ms != at or number >= 1 << 20:
+            stem = _base32(ms, 5) + _base32(int.from_bytes(os.urandom(8)) >> 4, 6)
+            self._stem = (ms, stem, count(1))
+            number = 0
+        return stem + _PAIRS[number >> 10] + _PAIRS[number & 1023]
 
 
 def _base32(number: int, pairs: int) -> str:
