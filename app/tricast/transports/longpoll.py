@@ -119,6 +119,10 @@ async def poll(
         if waiting.done():
             status, headers, body = _poll_parts(waiting.result(), link_of(scope, query), cors)
             await http.reply(scope, send, status, headers, body)
+        else:
+            # Nobody reads this, but a host's middleware waits for a response (Starlette's
+            # BaseHTTPMiddleware raises "No response returned." without one).
+            await http.reply(scope, send, 204, (http.NO_STORE,))
     finally:
         parked.lost()
         gone.cancel()
