@@ -55,7 +55,7 @@ class Connections:
 
     def callers(self) -> dict[str, Caller]:
         """Who is connected, by connection id."""
-        return {key: connection.caller for key, connection in self._open.items()}
+        return {key: connection.caller for key, connection in list(self._open.items())}
 
     def add(self, connection: Connection) -> None:
         """Take in one who has come."""
@@ -148,15 +148,17 @@ class Connections:
 
     def count(self, stats: Stats) -> None:
         """Write how many there are, of what kind and in which state, into `stats`."""
-        stats.websocket = stats.sse = stats.poll = stats.lagging = stats.replaying = 0
-        for connection in self._open.values():
+        websocket = sse = poll = lagging = replaying = 0
+        for connection in list(self._open.values()):
             if isinstance(connection, Poll):
-                stats.poll += 1
+                poll += 1
                 continue
             if connection.caller.transport == "websocket":
-                stats.websocket += 1
+                websocket += 1
             else:
-                stats.sse += 1
+                sse += 1
             if isinstance(connection, Subscriber):
-                stats.lagging += connection.state == "lagging"
-                stats.replaying += connection.state == "replaying"
+                lagging += connection.state == "lagging"
+                replaying += connection.state == "replaying"
+        stats.websocket, stats.sse, stats.poll = websocket, sse, poll
+        stats.lagging, stats.replaying = lagging, replaying

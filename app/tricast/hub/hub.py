@@ -20,6 +20,7 @@ from tricast.hub.figures import Figures
 from tricast.hub.history import History
 from tricast.hub.hooks import Hook, Hooks
 from tricast.hub.latency import Latency
+from tricast.hub.loop import check_loop
 from tricast.hub.options import HubOptions, Stats
 from tricast.hub.outlet import Outlet
 from tricast.hub.past import Past, check_limit, look_back, offset_before
@@ -49,7 +50,12 @@ class Hub:
     """One log and its subscribers. Use it as `async with`, or give `lifespan` to Starlette.
 
     `log` is a URL (`memory:`, `sqlite:///events.db`) or a Log; `places` is where presence
-    is kept, by default in memory. Everything runs on the event loop that entered it.
+    is kept, by default in memory.
+
+    Everything runs on the event loop that entered it. A call from another thread or
+    event loop raises RuntimeError, which says how to make it, before it has done
+    anything. What only reads a value (`position`, `bounds`, `connections`, `callers`,
+    `stats`, `figures`) and registering hooks works from everywhere.
     """
 
     def __init__(
@@ -66,7 +72,8 @@ class Hub:
         self._desks = PollDesks(self.fanout, self.log.bounds, pace_s=self.options.poll_pace_s)
         self._hooks = Hooks()
         self._connections = Connections(self._desks, self._gone)
-        self.roster = Roster(self._connections, self.fanout, self.log.bounds)
+        self._loop: asyncio.AbstractEventLoop | None = None  # the one that entered it
+        self.roster = Roster(self._connections, self.fanout, self.log.bounds, check_loop=self._check_loop)
         self._places: Presence = places or MemoryPresence()
         self.presence = HubPresence(
             self._places,
@@ -75,6 +82,7 @@ class Hub:
             options=self.options,
             allow=self.may_subscribe,
             check_started=self._started,
+            check_loop=self._check_loop,
         )
         self.fanout.before_batch = self._connections.deadlines.check
         self.fanout.heartbeat = lambda: control.heartbeat(self.position)
@@ -119,10 +127,13 @@ class Hub:
                 stack.push_async_callback(_stop, asyncio.create_task(work))
             stack.push_async_callback(self._end)
             self._draining = False
+            self._loop = asyncio.get_running_loop()
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
+        self._check_loop()
+        self._loop = None
         stack, self._stack = self._stack, None
         if stack is not None:
             await stack.aclose()
@@ -147,6 +158,11 @@ class Hub:
                 "the hub is not started: use 'async with hub', or Starlette(lifespan=hub.lifespan); "
                 "Starlette does not run the lifespan of a mounted app, so the host's must"
             )
+        self._check_loop()
+
+    def _check_loop(self) -> None:
+        if self._loop is not None:
+            check_loop(self._loop)
 
     # Publishing
 
@@ -265,6 +281,7 @@ class Hub:
 
     async def resolve(self, start: Start, subscription: Subscription) -> Start | int:
         """Turn a time into an offset (once, at connect); wait for a cursor that is just ahead."""
+        self._check_loop()
         if start.kind == "time":
             return await self.log.seek(start.time_ms)
         cursor = start.cursor
@@ -295,6 +312,7 @@ class Hub:
 
     async def may_subscribe(self, caller: Caller, subscription: Subscription) -> None:
         """Check the grant and the `on_subscribe` hooks. Raises Forbidden."""
+        self._check_loop()
         subscription.check(caller.grant)
         if self._hooks.has("subscribe"):
             patterns = [pattern.text for pattern in subscription.patterns]
@@ -312,6 +330,7 @@ class Hub:
 
         `start` comes from `resolve`.
         """
+        self._check_loop()
         at = self._place(start, subscription)
         subscriber = Subscriber(
             self.fanout,
@@ -350,6 +369,7 @@ class Hub:
         start: Start | int | None = None,
     ) -> None:
         """Change what `subscriber` gets, at the position that `announce` is told of."""
+        self._check_loop()
         at = None if start is None else self._place(start, subscription)
         if at is None:
             subscriber.resubscribe(subscription, announce)
@@ -377,6 +397,7 @@ class Hub:
 
         `client` is what the caller calls itself to presence, the same in each of its polls.
         """
+        self._check_loop()
         at = self._place(start, subscription)
         known = None if client is None else Client(caller, client)
         if subscription.presence:
@@ -404,6 +425,7 @@ class Hub:
 
     def renew(self, subscriber: Subscriber, caller: Caller) -> None:
         """Put a renewed grant in the place of the old one (DELIVERY.md 22)."""
+        self._check_loop()
         self._connections.renew(subscriber, caller)
         self.presence.renewed(caller)
 
@@ -573,12 +595,14 @@ class Hub:
 
         `reconnect_after_ms` is when they may come back (0: not without a change).
         """
+        self._check_loop()
         ended = self._connections.end(match, problem, reason=reason, reconnect_after_ms=reconnect_after_ms)
         self.presence.end(match)
         return ended
 
     async def drain(self, within_s: float = 3.0) -> None:
         """Say goodbye to everybody, each with a time of its own to come back at; answer all polls."""
+        self._check_loop()
         self._draining = True
         await self._connections.drain(within_s)
 
@@ -610,6 +634,7 @@ class Hub:
 
     async def trim(self) -> int:
         """Trim every class to its retention, in small steps; how many events went."""
+        self._check_loop()
         gone = 0
         for cls in list(self.log.bounds().floors):
             audit = cls.shelf == "audit"

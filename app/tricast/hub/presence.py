@@ -57,11 +57,13 @@ class HubPresence:
         options: HubOptions,
         allow: Callable[[Caller, Subscription], Awaitable[None]],
         check_started: Callable[[], None],
+        check_loop: Callable[[], None],
     ) -> None:
         self._places = places
         self._connections = connections
         self._allow = allow
         self._check_started = check_started
+        self._check_loop = check_loop
         self._heartbeat_s = options.heartbeat_s
         self._attendance = Attendance(
             places, linger_s=options.presence_linger_s, heartbeat_s=options.heartbeat_s
@@ -116,21 +118,25 @@ class HubPresence:
 
     def members(self, *patterns: str) -> dict[str, Sequence[Member]]:
         """Who is on the topics that match, as of now: the first 1,000 of each."""
+        self._check_loop()
         found = matching(Subscription.of(patterns).patterns, self._places.topics())
         return {topic: self._places.members(topic, MAX_LISTED) for topic in found}
 
     def count(self, topic: str) -> int:
         """How many members there are on `topic`."""
+        self._check_loop()
         return self._places.count(topic)
 
     async def allow(self, caller: Caller, patterns: Sequence[str]) -> None:
         """Ask for the scope `presence` and the right to subscribe. Raises Forbidden, BadRequest."""
+        self._check_loop()
         await self._allow(caller, Subscription.of(patterns, presence=True))
 
     # For transports and routes
 
     def members_json(self, patterns: Sequence[str]) -> bytes:
         """`members` and how many there are, as a list on the wire."""
+        self._check_loop()
         topics = matching(Subscription.of(patterns).patterns, self._places.topics())
         return list_json(
             (topic, self._places.count(topic), self._places.members(topic, MAX_LISTED)) for topic in topics
@@ -138,6 +144,7 @@ class HubPresence:
 
     def check_owner(self, caller: Caller, connection: str) -> None:
         """Raises NotFound unless `connection` is, or was just now, a stream of the caller's subject."""
+        self._check_loop()
         seat = self._attendance.seat(connection)
         found = self._connections.find(connection)
         owner = seat.caller if seat is not None else found.caller if found is not None else None

@@ -42,10 +42,18 @@ class Connected:
 class Roster:
     """The connections of a hub, to look at and to end."""
 
-    def __init__(self, connections: Connections, fanout: Fanout, bounds: Callable[[], Bounds]) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        fanout: Fanout,
+        bounds: Callable[[], Bounds],
+        *,
+        check_loop: Callable[[], None],
+    ) -> None:
         self._connections = connections
         self._fanout = fanout
         self._bounds = bounds
+        self._check_loop = check_loop
 
     async def look(
         self, wanted: Callable[[Caller], bool], *, sort: Sort = "since", limit: int = 100
@@ -55,6 +63,7 @@ class Roster:
         By `lag` the one furthest behind is first, by `since` the newest. Many are looked
         through in slices, so that nobody waits meanwhile; who left in between is left out.
         """
+        self._check_loop()
         ranked: list[tuple[float, str]] = []
         for index, connection in enumerate(self._connections):
             if index % _SLICE == _SLICE - 1:
@@ -76,6 +85,7 @@ class Roster:
 
     def end(self, id: str, problem: TricastError, *, reason: str, reconnect_after_ms: int) -> bool:
         """End the connection with this id; whether it was still there."""
+        self._check_loop()
         found = self._connections.get(id)
         if found is None:
             return False

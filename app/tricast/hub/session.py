@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tricast.errors import TricastError
 from tricast.hub.caller import Caller
+from tricast.hub.loop import check_loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Session:
 
     def close(self, problem: TricastError, *, reason: str | None = None, reconnect_after_ms: int = 0) -> None:
         """Tell its owner to end."""
+        check_loop(self.ended.get_loop())
         if not self.ended.done():
             self.ended.set_result(Ending(problem, reason or problem.code, reconnect_after_ms))
 
