@@ -19,5 +19,6 @@ def check_loop(loop: asyncio.AbstractEventLoop) -> None:
         f"the hub was called from thread {threading.current_thread().name!r}, {where}; call it on the event "
         "loop that started it: from an 'async def' route or function; from a plain 'def' route of FastAPI or "
         "Starlette by anyio.from_thread.run(hub.publish, …) or "
-        "anyio.from_thread.run_sync(hub.presence.join, …); from a thread of your own by asyncio.run_coroutine_threadsafe(hub.publish(…), loop)"
+        "anyio.from_thread.run_sync(hub.presence.join, …); "
+        "from a thread of your own by asyncio.run_coroutine_threadsafe(hub.publish(…), loop)"
     )

@@ -10,6 +10,7 @@ import logging
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
@@ -34,6 +35,7 @@ from tricast.log.commit import COMMIT_DRAFTS, Commit, First, Key, class_of, enco
 from tricast.log.retention import Held, doomed
 from tricast.log.size import Mark, Size
 from tricast.log.topics import Topics
+from tricast.log.workers import sole_worker
 from tricast.pattern import Pattern, matcher
 
 _FORGET_PER_COMMIT = 1000
@@ -55,6 +57,7 @@ class MemoryLog:
     def __init__(self, *, clock: Callable[[], int] = time_ms) -> None:
         self._clock = clock
         self._open = False
+        self._stack = AsyncExitStack()
         self._began = False
         self._bounds = Bounds(0, (new_epoch(0),))
         self._deliver: Callable[[Batch], None] | None = None
@@ -69,6 +72,7 @@ class MemoryLog:
         self._documents: dict[tuple[str, str], tuple[int, bytes]] = {}
 
     async def __aenter__(self) -> Self:
+        await self._stack.enter_async_context(sole_worker())
         self._open, self._began = True, False
         return self
 
@@ -77,6 +81,7 @@ class MemoryLog:
     ) -> None:
         self._commit_all()
         self._open = False
+        await self._stack.aclose()
 
     async def append(self, unit: Append) -> Appended:
         if not self._open:

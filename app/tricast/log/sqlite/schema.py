@@ -12,6 +12,7 @@ from typing import IO, Literal
 
 from tricast.errors import Unavailable
 from tricast.log.commit import new_epoch
+from tricast.log.workers import ONE_WORKER
 
 Synchronous = Literal["FULL", "NORMAL"]
 
@@ -36,8 +37,8 @@ class FileLock:
         except OSError:
             self._file.close()
             raise Unavailable(
-                f"{path} is in use by another server (it holds {path.name}.lock); "
-                "stop that one, or give this one another file"
+                f"{path} is in use by another server (it holds {path.name}.lock): stop that one, or give "
+                f"this one another file; if it is another worker of this server, {ONE_WORKER}"
             ) from None
 
     def release(self) -> None:
