@@ -159,7 +159,7 @@ ASKED: list[tuple[str, str, int, str | None]] = [
     ("GET", f"/v1/flags{APP}&limit=%C2%B2", 400, "limit"),
     ("GET", f"/v1/flags/none{APP}", 404, "key"),
     ("GET", f"/v1/flags/is{APP}&environment=moon", 404, "environment"),
-    ("GET", f"/v1/flags/{APP}", 404, "key"),
+    ("GET", f"/v1/flags//{APP}", 404, "key"),
     ("GET", f"/v1/flags/is{APP}&reason=x", 400, "reason"),
     ("GET", f"/v1/flags/export{APP}", 400, "environment"),
     ("GET", f"/v1/flags/export{APP}&environment=production&format=xml", 400, "format"),

@@ -211,7 +211,7 @@ class Api:
                     response.headers[name.decode()] = value.decode("latin-1")
             return response
 
-        return Route(path, endpoint, methods=[*methods, "OPTIONS"])
+        return LenientRoute(path, endpoint, methods=[*methods, "OPTIONS"])
 
     async def _caller(self, request: Request) -> Caller:
         scope = request.scope
@@ -242,6 +242,15 @@ class Api:
             headers["access-control-allow-headers"] = http.REQUEST_HEADERS.decode()
             headers["access-control-max-age"] = "600"
         return Response(status_code=204, headers=headers)
+
+
+class LenientRoute(Route):
+    """A route that also takes its path with a slash at the end, as `/v1/events` does."""
+
+    def matches(self, scope: Any) -> tuple[Match, Any]:
+        scope = http.without_slash(scope)
+        match, found = super().matches(scope)
+        return match, {**found, "path": scope["path"]} if found else found
 
 
 def methods_at(request: Request) -> list[str]:

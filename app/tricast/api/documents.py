@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from tricast.api.answers import LenientRoute
 from tricast.api.schemas import Schema
 
 # Paths and schemas of the applications on the hub.
@@ -46,4 +47,4 @@ def _route(path: str, make: Callable[[], Schema]) -> Route:
         # Anybody may read it, from any page: it holds nothing that isn't in the source.
         return Response(document, media_type="application/json", headers={"access-control-allow-origin": "*"})
 
-    return Route(path, answer)
+    return LenientRoute(path, answer)

@@ -115,9 +115,10 @@ def endpoints(hub: Hub, gate: Gate, **options: Any) -> Any:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             raise RuntimeError("mount this application; it has no lifespan of its own")
+        scope = http.without_slash(scope)
         path = scope["path"]
         root = scope.get("root_path", "")
-        if path.removeprefix(root).rstrip("/") == "/events":
+        if path.removeprefix(root) == "/events":
             await events(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 4404})

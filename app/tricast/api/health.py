@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tricast.api.answers import problem_response
+from tricast.api.answers import LenientRoute, problem_response
 from tricast.errors import TricastError
 from tricast.hub.hub import Hub
 
@@ -43,7 +43,7 @@ def health_routes(hub: Hub, version: str, page: Callable[[Request], Response]) -
             }
         )
 
-    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/", index)]
+    return [LenientRoute("/healthz", healthz), LenientRoute("/readyz", readyz), LenientRoute("/", index)]
 
 
 def _json(value: Any) -> Response:

@@ -41,6 +41,7 @@ from tricast.server.joined import Joined
 from tricast.server.operations import operations_routes
 from tricast.server.pages import Pages
 from tricast.settings import Settings, Source
+from tricast.transports import http
 from tricast.transports.door import Door
 
 EVENTS_PATH = "/v1/events"
@@ -145,8 +146,8 @@ class Service:
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
-        elif scope["path"] == EVENTS_PATH:
-            await self.hot(scope, receive, send)
+        elif (found := http.without_slash(scope))["path"] == EVENTS_PATH:
+            await self.hot(found, receive, send)
         elif scope["type"] == "websocket":
             # Browsers can't read a refused handshake, only a close code (DELIVERY.md 24).
             await receive()

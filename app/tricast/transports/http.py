@@ -93,6 +93,19 @@ def headers_named(scope: Any, name: bytes) -> list[str]:
     return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
 
 
+def without_slash(scope: Any) -> Any:
+    """`scope`, where its path ends in one slash the same without it: `/v1/events/` is `/v1/events`.
+
+    Not a redirect: that would lose bodies and can't be followed by a WebSocket
+    handshake. A slash that belongs to a name is sent as `%2F`, and stays.
+    """
+    path: str = scope["path"]
+    if not path.endswith("/") or path.endswith("//") or path == "/":
+        return scope
+    raw = (scope.get("raw_path") or path.encode("utf-8", "surrogateescape")).partition(b"?")[0]
+    return {**scope, "path": path[:-1], "raw_path": raw[:-1]} if raw.endswith(b"/") else scope
+
+
 def own_host(scope: Any, origin: str) -> str:
     """The Host that a page's origin is to be compared with.
 
