@@ -165,10 +165,33 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "example.com"])
 def test_dev_is_refused_on_a_host_that_others_reach(host: str) -> None:
-    assert "loopback only" in refusal(dev=True, host=host)
+    for hosts in (host, f"127.0.0.1,{host}", f"unix:/run/x,{host}"):
+        assert f"loopback and Unix sockets only; {host!r} is neither" in refusal(dev=True, host=hosts)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+@pytest.mark.parametrize(
+    "host", ["", ",", "unix:", "http://localhost", "127.0.0.1:8080", "[::1]", "a b", "::1,127.0.0.1:80"]
+)
+def test_a_host_that_is_none_is_refused_with_what_may_be_there(host: str) -> None:
+    assert refusal(host=host).startswith("--host=")
+    assert refusal(host=host).endswith(
+        "allowed: IP addresses, host names and unix:/path, separated by commas"
+    )
+
+
+def test_hosts_are_a_list() -> None:
+    assert load(host="127.0.0.1, ::1,unix:/run/tricast.sock").host == (
+        "127.0.0.1",
+        "::1",
+        "unix:/run/tricast.sock",
+    )
+    Path("tricast.toml").write_text('host = ["::", "unix:run/x.sock"]')
+    assert load().host == ("::", "unix:run/x.sock")
+    Path("tricast.toml").write_text('host = "::1"')
+    assert load().host == ("::1",)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "unix:/run/x,::1"])
 def test_dev_is_allowed_on_loopback(host: str) -> None:
     assert load(dev=True, host=host).log_format == "console"
 

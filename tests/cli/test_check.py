@@ -47,7 +47,7 @@ def test_settings_are_shown_with_their_source(here: Command) -> None:
     by_name = {setting["name"]: (setting["value"], setting["origin"]) for setting in found["settings"]}
     assert by_name["port"] == (9000, "tricast.toml: port")
     assert by_name["heartbeat_s"] == (5.0, "--set heartbeat_s")
-    assert by_name["host"] == ("127.0.0.1", "default")
+    assert by_name["host"] == (["127.0.0.1"], "default")
     assert "heartbeat_s" in here.ok("check")
 
 
@@ -113,7 +113,7 @@ def test_it_takes_the_flags_that_serve_takes(here: Command) -> None:
     found = check(here, "--log", "memory:", "--dev", "--port", "9000", "--host", "127.0.0.2")
     values = {one["name"]: (one["value"], one["kind"]) for one in found["settings"]}
     assert values["port"] == (9000, "flag")
-    assert values["host"] == ("127.0.0.2", "flag")
+    assert values["host"] == (["127.0.0.2"], "flag")
     assert values["dev"] == (True, "flag")
     assert check(here, "--log", "memory:", "--dev", "--host", "0.0.0.0", code=1)["problems"]
 

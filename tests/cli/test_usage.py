@@ -28,7 +28,7 @@ def here(tmp_path: Path) -> Command:
         (["tail", "demo/**", "--frob"], "--frob"),
         (["token", "--ttl", "soon"], "--ttl 'soon' is not a duration"),
         (["serve", "--port", "http"], "--port='http' is not valid; allowed: 0-65535"),
-        (["serve", "--dev", "--host", "0.0.0.0"], "loopback only; '0.0.0.0' is not"),
+        (["serve", "--dev", "--host", "0.0.0.0"], "loopback and Unix sockets only; '0.0.0.0' is neither"),
         (["serve", "--set", "prot=1"], "--set prot='1' is not a setting; did you mean port?"),
         (["serve", "--set", "port"], "must look like name=value"),
         (["serve", "--set", "port=1", "--set", "port=2"], "given twice"),

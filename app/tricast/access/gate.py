@@ -22,6 +22,7 @@ from tricast.access.people.door import SessionDoor
 from tricast.access.revocation import Revocations
 from tricast.access.tokens import Tokens
 from tricast.errors import Forbidden, Unauthorized
+from tricast.hub.caller import UNIX_ADDRESS
 from tricast.hub.gate import Grant
 
 HOW = (
@@ -137,10 +138,10 @@ class OpenGate:
 
     (Who is signed in may do what their role allows: so that one can see how that is.)
 
-    From here means: a loopback address, no proxy in between, asked for by a
-    loopback name, and if from a browser then by a page that may (else any web
-    page that a developer opens could drive the hub). Credentials that are given
-    are verified all the same.
+    From here means: a loopback address, or a Unix socket (which its owner alone can
+    open); no proxy in between; asked for by a loopback name; and if from a browser then
+    by a page that may (else any web page that a developer opens could drive the hub).
+    Credentials that are given are verified all the same.
     """
 
     def __init__(
@@ -158,7 +159,7 @@ class OpenGate:
         if grant is not None:
             return grant
         client = scope.get("client")
-        if client is None or not is_loopback(client[0]):
+        if client is None or not (client[0] == UNIX_ADDRESS or is_loopback(client[0])):
             raise Unauthorized(f"--dev is open to loopback only, not to {client and client[0]!r}: {HOW}")
         headers = scope["headers"]
         for name, _ in headers:

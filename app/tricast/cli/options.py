@@ -65,7 +65,12 @@ More = Annotated[
 ]
 Dev = Annotated[bool | None, typer.Option("--dev", help="Ask nobody for credentials. Only on loopback.")]
 Host = Annotated[
-    str | None, typer.Option("--host", help="The address to listen on.", show_default="127.0.0.1")
+    str | None,
+    typer.Option(
+        "--host",
+        help="Where to listen: addresses and unix:/path, separated by commas.",
+        show_default="127.0.0.1",
+    ),
 ]
 Port = Annotated[
     str | None,

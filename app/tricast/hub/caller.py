@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from tricast.audit import Actor
 from tricast.event import new_id
 from tricast.hub.gate import Grant
 
 Transport = Literal["websocket", "sse", "poll", "http", "hub"]
+
+UNIX_ADDRESS: Final = "unix:"  # who came through a Unix socket, as nginx writes it
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from tricast.errors import MethodNotAllowed, NotFound, TooMany, TricastError, Un
 from tricast.flags.api import flags_routes
 from tricast.flags.store import Flags
 from tricast.flags.usage import Usage
-from tricast.hub.caller import Caller
+from tricast.hub.caller import UNIX_ADDRESS, Caller
 from tricast.hub.hub import Hub, HubOptions
 from tricast.log.base import Retention
 from tricast.server.joined import Joined
@@ -78,7 +78,9 @@ class Service:
         self.door = self._door()
         self.hot = EventsEndpoint(self.door)
         self.api = Api(self.access.gate, allowed_origin=self.door.allowed_origin, recheck=self.door.recheck)
-        trusted = list(settings.forwarded_allow_ips)
+        # What may open a Unix socket is decided by its file's permissions: a proxy there is this machine's.
+        everybody = "*" in settings.forwarded_allow_ips
+        trusted = ["*"] if everybody else [*settings.forwarded_allow_ips, UNIX_ADDRESS]
         pages = Pages(static_folder())
         self._forwarded: Any = ProxyHeadersMiddleware(self._serve, trusted_hosts=trusted)
         self._router = Starlette(

@@ -20,6 +20,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tricast.errors import BadRequest, HeadTooLarge, TooSlow, TricastError
+from tricast.server.listening import UNIX_CLIENT, has_unix_peer
 from tricast.server.request import RequestWriter
 from tricast.server.stand_ins import GONE, ParkedCycle, PublishCycle, UntilTheClose
 from tricast.server.streams import ChunkedEventStream, EventStream, tune
@@ -78,6 +79,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        if self.client is None and has_unix_peer(transport):
+            self.client = UNIX_CLIENT
         self._await_head()
 
     def _await_head(self) -> None:

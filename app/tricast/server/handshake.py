@@ -12,6 +12,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from tricast.errors import BadRequest, TricastError, Unavailable, UpgradeRequired
+from tricast.server.listening import UNIX_CLIENT, has_unix_peer
 from tricast.server.request import log_access
 from tricast.server.stand_ins import GONE
 from tricast.server.streams import WebSocketStream, tune
@@ -38,6 +39,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     _turned_away = False
     _early = b""  # frames that came before the handshake was answered
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if self.client is None and has_unix_peer(transport):
+            self.client = UNIX_CLIENT
 
     def handle_connect(self, event: Request) -> None:
         versions = event.headers.get_all("Sec-WebSocket-Version")

@@ -20,19 +20,20 @@ from tricast.server import logs
 from tricast.server.app import Service, package_version
 from tricast.server.direct import HttpProtocol
 from tricast.server.handshake import WebSocketProtocol
-from tricast.settings import Settings, Source
+from tricast.server.listening import BACKLOG, listen
+from tricast.settings import UNIX, Settings, Source
 
 _log = logging.getLogger("tricast.server")
 _KEEP_ALIVE_S = 75
-_BACKLOG = 4096
 
 
 class Server(uvicorn.Server):
     """uvicorn's server, but stopping means: no new connections, goodbye to all, flush, exit 0."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, service: Service, *, port: int) -> None:
         super().__init__(config)
         self.service = service
+        self.port = port
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:
@@ -51,14 +52,10 @@ class Server(uvicorn.Server):
         self._announce()
 
     def _announce(self) -> None:
-        settings, service = self.service.settings, self.service
-        port = settings.port
-        for server in self.servers:
-            for listener in server.sockets:
-                port = listener.getsockname()[1]
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        settings, service, port = self.service.settings, self.service, self.port
+        where = ", ".join(_url(host, port) for host in settings.host)
         access = "open to this machine, no credentials needed" if settings.dev else "asks for credentials"
-        print(f"tricast {package_version()} on http://{host}:{port} ({access}; log {settings.log})")
+        print(f"tricast {package_version()} on {where} ({access}; log {settings.log})")
         if service.setup_code is not None:
             print(
                 "\nThere is nobody yet. Who opens this link becomes the first admin (it is good until the "
@@ -77,8 +74,10 @@ class Server(uvicorn.Server):
         named = [origin for origin in settings.own_origins if "*" not in origin]
         if named:
             return named[0].rstrip("/")
-        host = "localhost" if settings.host in ("0.0.0.0", "::", "") else settings.host
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        host = next((host for host in settings.host if not host.startswith(UNIX)), None)
+        if host is None:
+            return "http://localhost"  # by whatever passes requests on to the Unix socket
+        return _url("localhost" if host in ("0.0.0.0", "::") else host, port)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
@@ -97,8 +96,6 @@ def config_of(service: Service) -> uvicorn.Config:
     settings = service.settings
     return uvicorn.Config(
         service,
-        host=settings.host,
-        port=settings.port,
         loop="uvloop",
         http=HttpProtocol,
         ws=WebSocketProtocol,
@@ -112,7 +109,7 @@ def config_of(service: Service) -> uvicorn.Config:
         proxy_headers=False,  # the service does this itself, and only where there are some
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=1,
-        backlog=_BACKLOG,
+        backlog=BACKLOG,
         lifespan="on",
     )
 
@@ -130,39 +127,27 @@ def serve(settings: Settings, sources: Sequence[Source] = ()) -> int:
     except TricastError as error:
         _log.error("%s", error.detail)
         return 1
-    server = Server(config_of(service), service)
     try:
-        sockets = _listen(settings.host, settings.port)
-    except OSError as error:
-        _log.error(
-            "can not listen on %s port %d: %s; choose another port (--port 9000, or make run PORT=9000)",
-            settings.host,
-            settings.port,
-            error.strerror or error,
-        )
+        # (under --dev the Unix socket is for its owner alone: nobody is asked for credentials)
+        listeners = listen(settings.host, settings.port, mode=0o600 if settings.dev else 0o660)
+    except TricastError as error:
+        _log.error("%s", error.detail)
         return 1
+    server = Server(config_of(service), service, port=listeners.port)
     try:
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-            runner.run(server.serve(sockets=sockets))
+            runner.run(server.serve(sockets=listeners.sockets))
     except SystemExit as exit:
         return int(exit.code or 0) or (0 if server.started else 1)
+    finally:
+        listeners.close()
     return 0
 
 
-def _listen(host: str, port: int) -> list[socket.socket]:
-    """A socket for each address of `host`, all on one port. Raises OSError."""
-    sockets: list[socket.socket] = []
-    try:
-        for family, *_, address in socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
-            at = (address[0], sockets[0].getsockname()[1] if sockets else port)
-            sockets.append(socket.create_server(at, family=family, backlog=_BACKLOG))
-    except OSError:
-        for opened in sockets:
-            opened.close()
-        raise
-    return sockets
+def _url(host: str, port: int) -> str:
+    if host.startswith(UNIX):
+        return host
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _raise_file_limit() -> None:

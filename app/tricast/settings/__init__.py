@@ -10,9 +10,10 @@ from __future__ import annotations
 from tricast.settings.load import BadSetting, Source, load, load_with_sources
 from tricast.settings.model import Settings
 from tricast.settings.table import format_value, settings_table
-from tricast.settings.values import about_size, format_size, parse_duration
+from tricast.settings.values import UNIX, about_size, format_size, parse_duration
 
 __all__ = [
+    "UNIX",
     "BadSetting",
     "Settings",
     "Source",

@@ -18,9 +18,11 @@ from tricast.settings.values import (
     DURATIONS,
     MIN_SECRET_CHARS,
     SIZES,
+    UNIX,
     Age,
     Count,
     Duration,
+    Hosts,
     LogUrl,
     Networks,
     Origins,
@@ -57,14 +59,17 @@ class Settings(BaseSettings):
         "The file of settings. Unset: `tricast.toml` in the working directory, if it is there.",
         allowed="the path of a TOML file",
     )
-    host: str = _setting(
-        "127.0.0.1", "The address to listen on.", allowed="an IP address or a host name", min_length=1
+    host: Hosts = _setting(
+        ("127.0.0.1",),
+        "Where to listen: `::` on all addresses of IPv6 and IPv4, `0.0.0.0` on all of IPv4, `unix:/path` on "
+        "a Unix socket.",
+        allowed="IP addresses, host names and unix:/path, separated by commas",
     )
     port: int = _setting(
         8080, "The port to listen on; 0 takes a free one.", allowed="0-65535", ge=0, le=65535
     )
     dev: bool = _setting(
-        False, "Ask nobody for credentials. Only on a loopback host.", allowed="true or false"
+        False, "Ask nobody for credentials. Only on loopback hosts and Unix sockets.", allowed="true or false"
     )
     log: LogUrl = _setting(
         "sqlite:///data/tricast.db",
@@ -188,10 +193,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _dev_is_for_loopback(self) -> Self:
-        if self.dev and not is_loopback(self.host):
+        elsewhere = [host for host in self.host if not host.startswith(UNIX) and not is_loopback(host)]
+        if self.dev and elsewhere:
             raise ValueError(
-                f"--dev asks nobody for credentials, so it listens on loopback only; {self.host!r} is not. "
-                "Give --host 127.0.0.1, or leave --dev out"
+                "--dev asks nobody for credentials, so it listens on loopback and Unix sockets only; "
+                f"{elsewhere[0]!r} is neither. Give --host 127.0.0.1, or leave --dev out"
             )
         return self
 

@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, Secret
 
 MIN_SECRET_CHARS = 32
 
+UNIX = "unix:"
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)?")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?")
@@ -77,6 +79,18 @@ def _origin(value: str) -> str:
     return value
 
 
+def _host(value: str) -> str:
+    if value.startswith(UNIX):
+        if len(value) == len(UNIX):
+            raise ValueError("no path")
+        return value
+    if ":" in value:
+        ipaddress.IPv6Address(value)
+    elif not _HOST_NAME.fullmatch(value):
+        raise ValueError("not a host")
+    return value
+
+
 def _network(value: str) -> str:
     if value != "*":
         ipaddress.ip_network(value)
@@ -100,6 +114,9 @@ Rate = Annotated[_Positive | None, BeforeValidator(_off)]
 LogUrl = Annotated[str, AfterValidator(_log_url)]
 Secrets = Annotated[tuple[Annotated[SecretStr, AfterValidator(_secret)], ...], BeforeValidator(_items)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_items)]
+Hosts = Annotated[
+    tuple[Annotated[str, AfterValidator(_host)], ...], BeforeValidator(_items), Field(min_length=1)
+]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_items)]
 
 DURATIONS = "a duration above 0: seconds, or a number with ms, s, m, h, d or w"
