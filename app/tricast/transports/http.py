@@ -102,8 +102,11 @@ def without_slash(scope: Any) -> Any:
     path: str = scope["path"]
     if not path.endswith("/") or path.endswith("//") or path == "/":
         return scope
-    raw = (scope.get("raw_path") or path.encode("utf-8", "surrogateescape")).partition(b"?")[0]
-    return {**scope, "path": path[:-1], "raw_path": raw[:-1]} if raw.endswith(b"/") else scope
+    raw: bytes = (scope.get("raw_path") or b"").partition(b"?")[0]
+    if raw[-3:].lower() == b"%2f":
+        return scope
+    # (a framework may have put the slash there itself, as Litestar does)
+    return {**scope, "path": path[:-1], "raw_path": raw.removesuffix(b"/")}
 
 
 def own_host(scope: Any, origin: str) -> str:
