@@ -68,7 +68,11 @@ class Puppets(Browser):
 
     def __init__(self, name: str, executable: str) -> None:
         self.name = name
-        options: dict[str, Any] = {"executablePath": executable, "headless": True}
+        options: dict[str, Any] = {
+            "executablePath": executable,
+            "headless": True,
+            "acceptInsecureCerts": True,
+        }
         if name == "Chromium":
             options |= {"browser": "chrome", "args": _CHROMIUM}
         else:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from tests.browsers.launched import launched
+from tests.browsers.pages import Browser
 from tests.clients.declarations import MANIFEST
 from tests.clients.npm import packages
 from tests.proxies.certificate import Certificate, self_signed
@@ -76,3 +78,11 @@ async def walkin(origin: Origin, proxy: Proxy, certificate: Certificate) -> Asyn
         timeout=30,
     ) as http:
         yield Walkin(http)
+
+
+@pytest.fixture
+def chromium(pytestconfig: pytest.Config) -> Iterator[Browser]:
+    """It takes any certificate."""
+    browser = launched(pytestconfig, "Chromium")
+    yield browser
+    browser.clear()

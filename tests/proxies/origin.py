@@ -32,14 +32,20 @@ class Origin:
         [self.port] = free_ports(1)
         self.token = ""
 
+    @property
+    def url(self) -> str:
+        """Past the proxy. Pages from here may use the server through it."""
+        return f"http://127.0.0.1:{self.port}"
+
     async def start(self) -> None:
-        await asyncio.to_thread(self.server.start, dev=False, port=self.port, **SETTINGS)
+        settings = {**SETTINGS, "allowed_origins": self.url}
+        await asyncio.to_thread(self.server.start, dev=False, port=self.port, **settings)
         if not self.token:
             self.token = self._mint()
 
     def _mint(self) -> str:
-        url = f"http://127.0.0.1:{self.port}/v1/tokens"
         headers = {"authorization": f"Bearer {self.server.key}"}
+        url = f"{self.url}/v1/tokens"
         answer = httpx2.post(url, json=TRUST, headers=headers, timeout=30, trust_env=False)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["token"])

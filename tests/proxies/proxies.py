@@ -55,11 +55,15 @@ def shipped(name: str, **replaced: str) -> str:
 
 @dataclass
 class Proxy:
-    """A proxy in front of the server at port `upstream`; `plain` and `tls` are its own ports."""
+    """A proxy in front of the server at port `upstream`; `plain` and `tls` are its own ports.
+
+    `timeout` is how long it waits for the server to say something, where it has such a limit.
+    """
 
     folder: Path
     upstream: int
     certificate: Certificate
+    timeout: str = "90s"
     plain: int = 0
     tls: int = 0
     admin: int = 0
@@ -72,6 +76,8 @@ class Proxy:
     refuses_as_tricast: ClassVar[bool] = True
     tells_addresses: ClassVar[bool] = True
     keeps_host: ClassVar[bool] = True
+    has_timeout: ClassVar[bool] = True
+    refused: ClassVar[int] = 502
     reload_ends: ClassVar[frozenset[str]] = frozenset({"websocket", "sse"})
 
     def __post_init__(self) -> None:
@@ -164,6 +170,7 @@ class Nginx(Proxy):
                     f"ssl_certificate_key {self.certificate.key};"
                 ),
                 "127.0.0.1:8080": f"127.0.0.1:{self.upstream}",
+                "proxy_read_timeout 90s": f"proxy_read_timeout {self.timeout}",
             },
         )
 
@@ -203,7 +210,7 @@ class NginxDefault(Nginx):
         return shipped(
             self.file,
             **{
-                "listen 80;": f"listen 127.0.0.1:{self.plain};",
+                "listen 80;": f"listen 127.0.0.1:{self.plain}; proxy_read_timeout {self.timeout};",
                 "127.0.0.1:8080": f"127.0.0.1:{self.upstream}",
             },
         )
@@ -214,6 +221,7 @@ class Haproxy(Proxy):
 
     name = "haproxy"
     file = "haproxy.cfg"
+    refused = 503
 
     def configure(self) -> list[str]:
         configuration = self.folder / "haproxy.cfg"
@@ -227,6 +235,7 @@ class Haproxy(Proxy):
                     ),
                     "127.0.0.1:8080": f"127.0.0.1:{self.upstream}",
                     "hard-stop-after 30s": "hard-stop-after 1s",
+                    "timeout server 90s": f"timeout server {self.timeout}",
                 },
             )
         )
@@ -246,6 +255,7 @@ class Caddy(Proxy):
     name = "caddy"
     file = "Caddyfile"
     has_plain = False
+    has_timeout = False
     reload_ends = frozenset({"websocket"})
 
     def configure(self) -> list[str]:
