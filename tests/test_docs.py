@@ -195,10 +195,6 @@ def test_the_application_of_the_readme_has_ten_lines_at_most() -> None:
     assert len([line for line in code.splitlines() if line.strip()]) <= 10
 
 
-def test_the_browser_snippet_hears_of_resets() -> None:
-    assert "addEventListener('tricast.reset'" in block_with("html", "EventSource")
-
-
 def test_the_readme_starts_the_server_as_the_makefile_does() -> None:
     assert any(block.startswith("make run") for block in blocks(README, "sh"))
     assert "tricast serve --dev" in (ROOT / "Makefile").read_text()

@@ -216,6 +216,24 @@ class NginxDefault(Nginx):
         )
 
 
+class PlainNginx(NginxDefault):
+    """A foreign site: `proxy_pass`, and `error_page` for nginx's own errors."""
+
+    error_page = ""
+
+    def site(self) -> str:
+        return (
+            f"server {{ listen 127.0.0.1:{self.plain}; {self.error_page} "
+            f"location / {{ proxy_pass http://127.0.0.1:{self.upstream}; }} }}"
+        )
+
+
+class NginxWithErrorPage(PlainNginx):
+    """It answers 200 with an HTML page while the server is unreachable."""
+
+    error_page = "error_page 502 =200 @down; location @down { default_type text/html; return 200 Closed; }"
+
+
 class Haproxy(Proxy):
     """`deploy/haproxy.cfg`, as it is, with nothing of a distribution's."""
 
