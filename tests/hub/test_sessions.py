@@ -92,7 +92,7 @@ async def test_sessions_are_told_to_come_back_when_the_hub_drains() -> None:
             await asyncio.sleep(0)
         await hub.drain()
         after_ms = await asyncio.gather(*streams)
-        assert min(after_ms) >= 500
+        assert min(after_ms) >= 2000
         assert len(set(after_ms)) > 1, "each has a time of its own"
         with pytest.raises(Draining):
             async with hub.session(a_caller()):

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from tricast.errors import Draining, TricastError, Unauthorized
 from tricast.hub.caller import Caller
@@ -19,6 +19,8 @@ from tricast.hub.session import Session
 from tricast.hub.subscriber import Subscriber
 
 _SLICE = 200
+# Longer than a usual restart: an EventSource that is back earlier may get a proxy's 502, which is final.
+RESTART_MS: Final = 2000
 
 Connection = Subscriber | Poll | Session
 
@@ -125,10 +127,13 @@ class Connections:
             if isinstance(connection, Poll):
                 self._desks.expire(connection)
             else:
-                connection.close(problem, reconnect_after_ms=1000)
+                connection.close(problem, reconnect_after_ms=RESTART_MS)
 
     async def drain(self, within_s: float) -> None:
-        """Say goodbye to everybody, each with a time of its own to come back at; answer all polls."""
+        """Say goodbye to everybody, each with a time of its own to come back at; answer all polls.
+
+        None of these times is shorter than a usual restart.
+        """
         chosen = list(self)
         spread_ms = 1000 + min(29_000, 2 * len(chosen))
         problem = Draining("the server is stopping; reconnect")
@@ -136,7 +141,7 @@ class Connections:
             if isinstance(connection, Poll):
                 self._desks.time_out(connection)
             else:
-                after_ms = 500 + random.randrange(spread_ms)
+                after_ms = RESTART_MS + random.randrange(spread_ms)
                 connection.close(problem, reason="draining", reconnect_after_ms=after_ms)
             if index % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)

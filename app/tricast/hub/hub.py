@@ -12,7 +12,7 @@ from tricast.errors import Draining, NotStarted, TricastError, Unavailable
 from tricast.event import DEFAULT_TYPE, Draft, Event, draft
 from tricast.hub.attendance import Client
 from tricast.hub.caller import HUB, Caller
-from tricast.hub.connections import Connections
+from tricast.hub.connections import RESTART_MS, Connections
 from tricast.hub.desks import PollDesks
 from tricast.hub.expiry import remaining_s
 from tricast.hub.fanout import Fanout
@@ -303,7 +303,7 @@ class Hub:
         """Raises NotStarted or Draining unless connections are taken."""
         self._started()
         if self._draining:
-            raise Draining("the server is stopping; reconnect", retry_after_s=1.0)
+            raise Draining("the server is stopping; reconnect", retry_after_s=RESTART_MS / 1000)
 
     async def connect(self, caller: Caller) -> None:
         """Let the `on_connect` hooks have their say. Raises what they raise, or Draining."""
@@ -443,7 +443,7 @@ class Hub:
         self._started()
         await self.connect(caller)
         if self._draining:
-            raise Draining("the server is stopping; reconnect", retry_after_s=1)
+            raise Draining("the server is stopping; reconnect", retry_after_s=RESTART_MS / 1000)
         admit(caller)
         session = Session(caller)
         self._connections.add(session)
