@@ -8,6 +8,7 @@ from tricast.api.presence_schema import CLIENT, PRESENCE_SCHEMAS, STATE
 from tricast.api.schemas import SCHEMAS, Schema, closed, draft_schema, errors, ref
 from tricast.hub.subscription import MAX_GLOBS, MAX_PATTERNS
 from tricast.transports.websocket import SUBPROTOCOL
+from tricast.transports.websocket_auth import AUTH_PROTOCOL
 from tricast.wire.publishing import MAX_BATCH
 
 _CHANNEL = {"$ref": "#/channels/events"}
@@ -118,7 +119,9 @@ def _channel() -> Schema:
         "description": "One connection is one subscriber: one set of patterns, one filter, one position; an "
         "event is sent once, however many patterns match. Replies and control events stand in order with the "
         "events. A wrong request or Origin is refused after the handshake, by `Error` and a Close code. "
-        f"Sub-protocol: `{SUBPROTOCOL}`, or none.",
+        f"Sub-protocol: `{SUBPROTOCOL}`, or none; a token may be offered beside it, as "
+        f"`{AUTH_PROTOCOL}<token>`. With `?auth=message` the first message is the command `auth`, and "
+        "nothing is sent before it.",
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in (*_SENT, *_COMMANDS)},
         "bindings": {
             "ws": {"method": "GET", "query": _QUERY, "headers": _HEADERS, "bindingVersion": "0.1.0"}
@@ -233,6 +236,7 @@ _QUERY: Schema = {
         "subject": {"type": "array", "maxItems": MAX_GLOBS, "items": ref("Glob")},
         "transport": {"const": "websocket"},
         "token": {"type": "string"},
+        "auth": {"const": "message"},
         "presence": {"enum": ["0", "1"]},
         "client": CLIENT,
     },

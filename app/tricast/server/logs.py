@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import structlog
 
-_SECRETS = re.compile(r"(token=|Bearer\s+|tck_[A-Za-z0-9]+_)[^\s&\"'<>]+", re.IGNORECASE)
+_SECRETS = re.compile(r"(token=|tricast\.auth\.|Bearer\s+|tck_[A-Za-z0-9]+_)[^\s&\"'<>]+", re.IGNORECASE)
 
 
 def redact(text: str) -> str:

@@ -210,9 +210,16 @@ class WebSocketStream(_Stream):
         self._timer: asyncio.TimerHandle | None = None
         self._free: asyncio.Future[None] | None = None  # only while somebody waits for it
 
-    def listen(self, received: Callable[[str | bytes], None]) -> None:
+    def listen(self, received: Callable[[str | bytes], None], *, held: bool = False) -> None:
         self._received = received
-        self.release()
+        if not held:
+            self.release()
+
+    def limit(self, max_message_bytes: int) -> int:
+        before = self._conn.max_message_size
+        self._conn.max_message_size = max_message_bytes
+        assert before is not None
+        return before
 
     def hold(self) -> None:
         self._held = True

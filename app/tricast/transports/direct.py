@@ -69,8 +69,12 @@ class DirectHandshake(Protocol):
 class WebSocketOutlet(Outlet, Protocol):
     """A WebSocket outlet also hears: messages in order, one at a time."""
 
-    def listen(self, received: Callable[[str | bytes], None]) -> None:
-        """Name who gets the messages."""
+    def listen(self, received: Callable[[str | bytes], None], *, held: bool = False) -> None:
+        """Name who gets the messages, and read them, unless it stays `held`."""
+        ...
+
+    def limit(self, max_message_bytes: int) -> int:
+        """Refuse larger messages from now on, while they arrive (1009); the limit that held before."""
         ...
 
     def hold(self) -> None:

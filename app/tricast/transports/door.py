@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -75,14 +75,22 @@ class Door:
             found = await found
         return found
 
-    async def caller(self, scope: Any, transport: Transport) -> Caller:
-        """Who is asking, let in by the gate and, except to publish, the `on_connect` hooks."""
+    async def caller(
+        self, scope: Any, transport: Transport, prove: Callable[[Any], Awaitable[Any]] | None = None
+    ) -> Caller:
+        """Who is asking, let in by the gate and, except to publish, the `on_connect` hooks.
+
+        `prove` is waited for before the gate is asked, within the connect limits: it takes the scope and
+        returns it with the credentials that came later.
+        """
         cookies = http.header(scope, b"cookie") is not None
         if cookies or scope["type"] == "websocket":
             self.check_origin(scope, cookies=cookies)
         address = address_of(scope)
         if transport in ("sse", "websocket"):
             self.knock(address)
+        if prove is not None:
+            scope = await prove(scope)
         caller = Caller(await self.grant(scope), transport, address)
         if transport != "http":
             await self.hub.connect(caller)

@@ -44,7 +44,9 @@ def poll_now(door: Door, scope: Any, way: direct.DirectRequest) -> bool:
     try:
         door.hub.check_open()
         query, start = parse(scope["query_string"])
-        if query.transport not in (None, "poll") or not query.subscription.patterns:
+        if query.transport not in (None, "poll") or query.auth_by_message:
+            return False
+        if not query.subscription.patterns:
             return False
         start = start or LATEST
         if not door.hub.is_resolved(start):

@@ -19,6 +19,8 @@ def negotiate(scope: Any, query: Query) -> TransportName:
     """Which transport an HTTP request asks for."""
     if query.transport == "websocket":
         raise BadRequest("transport 'websocket' needs a WebSocket handshake", field="transport")
+    if query.auth_by_message:
+        raise BadRequest("auth=message is for WebSockets; send the token in a header", field="auth")
     if query.transport is not None:
         return query.transport
     if http.header(scope, b"sec-websocket-key") is not None:

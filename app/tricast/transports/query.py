@@ -33,6 +33,7 @@ _ALLOWED = (
     "timeout",
     "presence",
     "client",
+    "auth",
 )
 _CURSOR = re.compile(rb"(?:^|(?<=&))cursor=([^&]*)&?")
 # What stands for the header `Last-Event-ID` where it can't be set: lastEventId (event-source-polyfill,
@@ -50,6 +51,7 @@ class Query:
     timeout_s: float
     rest: str
     client: str | None = None
+    auth_by_message: bool = False
 
 
 def parse(query_string: bytes) -> tuple[Query, Start | None]:
@@ -144,6 +146,7 @@ def _parse(query_string: bytes) -> Query:
         timeout_s,
         rest,
         None if (client := _one(values, "client")) is None else check_client(client),
+        _auth(_one(values, "auth")),
     )
 
 
@@ -214,6 +217,12 @@ def _presence(text: str | None) -> bool:
     if text not in (None, "0", "1"):
         raise BadRequest(f"presence {text[:80]!r} must be 1 or 0", field="presence")
     return text == "1"
+
+
+def _auth(text: str | None) -> bool:
+    if text not in (None, "message"):
+        raise BadRequest(f"auth {text[:80]!r} must be 'message', or be left out", field="auth")
+    return text is not None
 
 
 def _limit(text: str | None) -> int:

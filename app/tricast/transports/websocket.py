@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from orjson import Fragment
 
-from tricast.errors import BadRequest, Forbidden, TooLarge, TricastError, Unavailable
+from tricast.errors import BadRequest, Forbidden, TooLarge, TricastError, Unauthorized, Unavailable
 from tricast.hub.attendance import KEEP
 from tricast.hub.caller import Caller
 from tricast.hub.expiry import remaining_s
@@ -24,6 +25,7 @@ from tricast.transports.negotiate import start_of
 from tricast.transports.portable import PortableOutlet, send_texts
 from tricast.transports.publish import publish
 from tricast.transports.query import parse
+from tricast.transports.websocket_auth import Inbox, first_auth, with_offered_token, with_token
 from tricast.wire import commands, control
 from tricast.wire.publishing import Edge, drafts_of
 from tricast.wire.start import Start
@@ -36,6 +38,7 @@ _MEMBERS: dict[tuple[str | None, str | None], str] = {
     ("publish", "body"): "events",
 }
 _COMMANDS_A_TURN = 50
+_FIRST_BYTES = 64 * 1024  # (above the limit for the first message, so that the refusal is ours)
 _log = logging.getLogger("tricast.websocket")
 
 
@@ -211,10 +214,10 @@ class Session:
             "method": "GET",
             "path": "/v1/events",
             "query_string": b"",
-            "headers": [(b"authorization", b"Bearer " + token.encode("latin-1", "replace"))],
+            "headers": [],
             "client": (old.address, 0),
         }
-        grant = await self._door.grant(scope)
+        grant = await self._door.grant(with_token(scope, token))
         if (grant.app, grant.subject) != (old.grant.app, old.grant.subject):
             raise Forbidden("the new token is for another app or subject", field="token")
         subscriber.subscription.check(grant)
@@ -229,9 +232,23 @@ def _refuse_outlet(outlet: Outlet, problem: TricastError) -> None:
     )
 
 
-async def _enter(door: Door, scope: Any, outlet: Outlet) -> Subscriber | None:
-    """Let a WebSocket in, or refuse it by `tricast.error` and a close code (DELIVERY.md 24)."""
+async def _enter(
+    door: Door, scope: Any, outlet: Outlet, receive: Callable[[], Awaitable[str | bytes]]
+) -> Subscriber | None:
+    """Let a WebSocket in, or refuse it by `tricast.error` and a close code (DELIVERY.md 24).
+
+    `receive` gives its first message, where that is to bring the token.
+    """
+    auth: commands.Command | None = None
+
+    async def prove(scope: Any) -> Any:
+        nonlocal auth
+        auth = await first_auth(receive)
+        assert isinstance(auth.body, commands.Auth)
+        return with_token(scope, auth.body.token)
+
     try:
+        scope = with_offered_token(scope)
         query, given = parse(scope["query_string"])
         if query.transport not in (None, "websocket"):
             raise BadRequest(
@@ -239,7 +256,7 @@ async def _enter(door: Door, scope: Any, outlet: Outlet) -> Subscriber | None:
                 "plain HTTP",
                 field="transport",
             )
-        caller = await door.caller(scope, "websocket")
+        caller = await door.caller(scope, "websocket", prove if query.auth_by_message else None)
         await door.hub.may_subscribe(caller, query.subscription)
         start = await door.hub.resolve(start_of(scope, given), query.subscription)
         door.admit(caller)
@@ -250,7 +267,11 @@ async def _enter(door: Door, scope: Any, outlet: Outlet) -> Subscriber | None:
         _log.exception("a WebSocket could not be let in")
         _refuse_outlet(outlet, Unavailable("the server failed to do this; its log says why"))
         return None
-    return door.hub.open(outlet, caller=caller, subscription=query.subscription, start=start)
+    subscriber = door.hub.open(outlet, caller=caller, subscription=query.subscription, start=start)
+    if auth is not None:
+        expires_in_s = remaining_s(caller.grant.expires_at)
+        subscriber.control(control.reply(auth.ref, auth.op, {"expires_in_s": expires_in_s}))
+    return subscriber
 
 
 async def websocket(door: Door, scope: Any, receive: Any, send: Any) -> None:
@@ -261,10 +282,23 @@ async def websocket(door: Door, scope: Any, receive: Any, send: Any) -> None:
     if way is None:
         await _portable(door, scope, receive, send, subprotocol)
         return
-    outlet = way.accept(subprotocol)
-    subscriber = await _enter(door, scope, outlet)
+    outlet: direct.WebSocketOutlet = way.accept(subprotocol)
+    inbox = Inbox(outlet.hold)
+
+    async def receive_first() -> str | bytes:
+        outlet.attach(inbox)
+        limit = outlet.limit(_FIRST_BYTES)
+        outlet.listen(inbox.received)
+        message = await inbox.first()
+        outlet.limit(limit)
+        return message
+
+    subscriber = await _enter(door, scope, outlet, receive_first)
     if subscriber is not None:
-        outlet.listen(Session(door, subscriber, outlet).received)
+        received = Session(door, subscriber, outlet).received
+        for message in inbox.rest:
+            received(message)
+        outlet.listen(received, held=bool(inbox.rest))
 
 
 async def _portable(door: Door, scope: Any, receive: Any, send: Any, subprotocol: str | None) -> None:
@@ -273,7 +307,15 @@ async def _portable(door: Door, scope: Any, receive: Any, send: Any, subprotocol
     outlet = PortableOutlet("texts")
     sending = asyncio.ensure_future(send_texts(outlet, send))
     try:
-        subscriber = await _enter(door, scope, outlet)
+
+        async def receive_first() -> str | bytes:
+            message = await receive()
+            if message["type"] != "websocket.receive":
+                raise Unauthorized("the client went before it had sent its token")
+            text = message.get("text")
+            return message["bytes"] if text is None else text  # type: ignore[no-any-return]
+
+        subscriber = await _enter(door, scope, outlet, receive_first)
         session = None if subscriber is None else Session(door, subscriber, None)
         async with outlet.until_aborted():
             while True:
