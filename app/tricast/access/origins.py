@@ -2,6 +2,8 @@
 
 Asked for every WebSocket (which browsers don't hold to CORS), for every request
 that carries a cookie, and for the headers that let other origins read answers.
+A page that may connect isn't one of the server's own: only on those does the
+cookie of a session count (a page on a sibling's host would act as the person).
 """
 
 from __future__ import annotations
@@ -13,11 +15,15 @@ from typing import Any
 from tricast.access.people.cookies import is_secure
 from tricast.errors import BadRequest, Forbidden
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORMS = frozenset({"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"})
 
 Headers = Iterable[tuple[bytes, bytes]]
 
+_NOT_OWN = (
+    "a session's cookie counts, and is given, only on its own pages. If that is a public name of this "
+    "server, set own_origins; the page of an app sends a token instead (Authorization: Bearer, or ?token=)"
+)
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[^\s/:@*?#\[\]\\]+)(?::(\d{1,5}))?")
@@ -95,7 +101,7 @@ class OriginRules:
         cookies = ambient or header(headers, b"cookie") is not None
         if origin is None or self.allows(origin, host, cookies=cookies, secure=secure):
             return
-        remedy = "add it to TRICAST_ALLOWED_ORIGINS"
+        remedy = "add it to TRICAST_ALLOWED_ORIGINS (a name of this server's own: to TRICAST_OWN_ORIGINS)"
         if "*" in self._app_origins:
             remedy += ", where '*' doesn't stand for requests with cookies, nor under --dev"
         raise Forbidden(f"pages of {origin[:120]!r} may not use this hub: {remedy}", field="origin")
@@ -103,21 +109,28 @@ class OriginRules:
     def check_page(self, scope: Any) -> None:
         """Raises Forbidden, or BadRequest, for what a page elsewhere could make a browser send with a cookie.
 
-        Asked for everything that can change something: an Origin must be one that may
-        (browsers send it with all but GET and HEAD); where there is none, Sec-Fetch-Site
-        must not speak of another site; and a body must not be one that a form can send
+        An Origin must be one of the server's own; where there is none (browsers leave it out
+        of their own pages' GET and HEAD, and of what is embedded or followed), Sec-Fetch-Site
+        must not speak of another site. A body must not be one that a form can send
         (Fetch §2.2.2, so that a page elsewhere has to ask before).
         """
-        if scope.get("type") != "websocket" and scope.get("method") in _SAFE:
-            return
         headers = scope["headers"]
         origin = header(headers, b"origin")
         if origin is not None:
-            host = header(headers, b"host") or ""
-            self.check_origin(headers, host, ambient=True, secure=is_secure(scope))
+            if not self.is_own(origin, header(headers, b"host") or "", secure=is_secure(scope)):
+                raise Forbidden(
+                    f"{origin[:120]!r} is not an origin of this server: {_NOT_OWN}", field="origin"
+                )
         elif (site := header(headers, b"sec-fetch-site")) not in (None, "same-origin", "none"):
-            raise Forbidden(f"a page of another origin asks for this (Sec-Fetch-Site: {site[:40]})")
-        if scope.get("type") != "websocket" and _has_body(headers):
+            raise Forbidden(
+                f"a page of another origin asks for this (Sec-Fetch-Site: {site[:40]}): {_NOT_OWN}",
+                field="origin",
+            )
+        if (
+            scope.get("type") != "websocket"
+            and scope.get("method") not in SAFE_METHODS
+            and _has_body(headers)
+        ):
             kind = (header(headers, b"content-type") or "").partition(";")[0].strip().lower()
             if kind in _FORMS:
                 raise BadRequest(
@@ -125,11 +138,19 @@ class OriginRules:
                     field="Content-Type",
                 )
 
+    def is_own(self, origin: str, host: str, *, secure: bool = False) -> bool:
+        """Whether `origin` is one of the server's own, asked for as `host`."""
+        return self._is_local(origin) or allowed(origin, host, (), self._own, cookies=True, secure=secure)
+
     def allows(self, origin: str, host: str, *, cookies: bool = False, secure: bool = False) -> bool:
         """Whether a page of `origin` may use this server as `host`, and read its answers."""
-        if self._loopback and (match := _ORIGIN.fullmatch(origin.lower())) and match[2] in LOOPBACK_HOSTS:
-            return True
-        return allowed(origin, host, self._app_origins, self._own, cookies=cookies, secure=secure)
+        return self._is_local(origin) or allowed(
+            origin, host, self._app_origins, self._own, cookies=cookies, secure=secure
+        )
+
+    def _is_local(self, origin: str) -> bool:
+        match = _ORIGIN.fullmatch(origin.lower()) if self._loopback else None
+        return match is not None and match[2] in LOOPBACK_HOSTS
 
 
 def header(headers: Headers, name: bytes) -> str | None:

@@ -1,7 +1,7 @@
 """Signing in over HTTP: `/v1/session`, `/v1/setup`, and accepting an invitation.
 
 What is asked of anybody is asked through a gate that lets everybody in; only a page
-elsewhere may not (it could sign its visitor in as somebody else).
+of another origin may not (it could sign its visitor in as somebody else).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from tricast.access.access import Access
 from tricast.access.context import Context
+from tricast.access.origins import SAFE_METHODS
 from tricast.access.people.cookies import is_secure
 from tricast.access.people.door import SignedIn
 from tricast.access.people.person import Person, grant_of, session_id_of
@@ -43,7 +44,8 @@ def session_routes(
     """The routes by which people get in, and out. `version` and `heartbeat_s` are told to the dashboard."""
 
     def let_in(request: Request) -> Grant:
-        access.origins.check_page(request.scope)
+        if request.method not in SAFE_METHODS:
+            access.origins.check_page(request.scope)
         try:
             return access.gate(request)
         except Unauthorized:

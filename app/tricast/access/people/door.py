@@ -59,7 +59,8 @@ class SessionDoor:
     def grant(self, scope: Any) -> Grant | None:
         """What a request's cookie may do; None where it shows none that is good.
 
-        Raises Forbidden for what another site's page could have made the browser send.
+        Raises Forbidden if the request is from a page of another origin than the server's own,
+        also one of `allowed_origins`: it would act as whoever is signed in here.
         """
         shown = self._cookies.read(scope)
         if shown is None:
