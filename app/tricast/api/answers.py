@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import logging
 import re
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from inspect import isawaitable
@@ -17,7 +17,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 
 from tricast.api.models import parse
 from tricast.audit import Actor
@@ -190,13 +190,13 @@ class Api:
         limit = self._max_body_bytes if max_body_bytes is None else max_body_bytes
 
         async def endpoint(request: Request) -> Response:
-            scope = request.scope
-            if request.method == "OPTIONS":
-                return self._preflight(request)
             try:
-                ask = Ask(request, await self._caller(request), limit, self._recheck)
-                response = conditional(request, await handler(ask))
-                response.headers["x-request-id"] = ask.request_id
+                if request.method == "OPTIONS":
+                    response = Response(status_code=204, headers={"allow": ", ".join(methods_at(request))})
+                else:
+                    ask = Ask(request, await self._caller(request), limit, self._recheck)
+                    response = conditional(request, await handler(ask))
+                    response.headers["x-request-id"] = ask.request_id
             except TricastError as error:
                 response = problem_response(error)
             except Exception:  # noqa: BLE001
@@ -204,11 +204,7 @@ class Api:
                 response = problem_response(
                     Unavailable("the server failed to do this; its log says why", retry_after_s=1)
                 )
-            for name, value in http.cors(scope, self._allowed_origin):
-                if name == b"vary":
-                    response.headers.add_vary_header(value.decode("latin-1"))
-                else:
-                    response.headers[name.decode()] = value.decode("latin-1")
+            http.add_cors(response.headers, request.scope, self._allowed_origin)
             return response
 
         return LenientRoute(path, endpoint, methods=[*methods, "OPTIONS"])
@@ -232,17 +228,6 @@ class Api:
                 field="origin",
             )
 
-    def _preflight(self, request: Request) -> Response:
-        methods = ", ".join(methods_at(request))
-        headers = {"allow": methods}
-        for name, value in http.cors(request.scope, self._allowed_origin):
-            headers[name.decode()] = value.decode("latin-1")
-        if "access-control-allow-origin" in headers:
-            headers["access-control-allow-methods"] = methods
-            headers["access-control-allow-headers"] = http.REQUEST_HEADERS.decode()
-            headers["access-control-max-age"] = "600"
-        return Response(status_code=204, headers=headers)
-
 
 class LenientRoute(Route):
     """A route that also takes its path with a slash at the end, as `/v1/events` does."""
@@ -256,16 +241,21 @@ class LenientRoute(Route):
 def methods_at(request: Request) -> list[str]:
     """The methods that any route of the application has at the request's path: what `Allow` names."""
     scope = request.scope
-    router = request.app.router if "app" in scope else scope["router"]
     # (a mounted application sees its own part of the path in `root_path`)
     whole = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}
-    methods = {
-        method
-        for route in router.routes
-        if route.matches(whole)[0] is not Match.NONE
-        for method in getattr(route, "methods", None) or ("GET", "HEAD")
-    }
+    methods = set(_methods_among(scope["router"].routes, whole))
     return sorted({*methods, "OPTIONS"}) if methods else []
+
+
+def _methods_among(routes: Sequence[BaseRoute], scope: Any) -> Iterator[str]:
+    for route in routes:
+        match, child = route.matches(scope)
+        if match is Match.NONE:
+            continue
+        if isinstance(route, Mount) and route.routes:
+            yield from _methods_among(route.routes, {**scope, **child})
+        else:
+            yield from getattr(route, "methods", None) or ("GET", "HEAD")
 
 
 def conditional(request: Request, response: Response) -> Response:

@@ -36,28 +36,29 @@ class EventsEndpoint:
         if scope["type"] == "websocket":
             await websocket(self._door, scope, receive, send)
             return
+        cors: http.Headers = ()
         try:
+            cors = http.cors(scope, self._door.allowed_origin)
             method = scope["method"]
             if method == "POST":
-                await self._publish(scope, receive, send)
+                await self._publish(scope, receive, send, cors)
             elif method in ("GET", "HEAD"):
-                await subscribe(self._door, scope, receive, send)
+                await subscribe(self._door, scope, receive, send, cors)
             elif method == "OPTIONS":
                 await http.preflight(scope, send, self._door.allowed_origin)
             else:
-                await self._not_allowed(scope, send)
+                await self._not_allowed(scope, send, cors)
         except Exception:  # noqa: BLE001
             _log.exception("%s /v1/events failed", scope.get("method"))
-            await http.refuse(scope, send, _failed())
+            await http.refuse(scope, send, _failed(), cors)
 
-    async def _not_allowed(self, scope: Any, send: Any) -> None:
+    async def _not_allowed(self, scope: Any, send: Any, cors: http.Headers) -> None:
         allowed = http.METHODS.decode()
         problem = MethodNotAllowed(f"{scope['method'][:20]} is not allowed here; use {allowed}")
-        await http.refuse(scope, send, problem, ((b"allow", http.METHODS),))
+        await http.refuse(scope, send, problem, ((b"allow", http.METHODS), *cors))
 
-    async def _publish(self, scope: Any, receive: Any, send: Any) -> None:
+    async def _publish(self, scope: Any, receive: Any, send: Any, cors: http.Headers) -> None:
         door = self._door
-        cors = http.cors(scope, door.allowed_origin)
         try:
             caller = await door.caller(scope, "http")
             body = await read_body(scope, receive, door.max_body_bytes)
@@ -110,7 +111,8 @@ def endpoints(hub: Hub, gate: Gate, **options: Any) -> Any:
     `gate` takes the request and answers with a Grant (or raises Unauthorized,
     Forbidden). `options` are those of `Door`, such as `allowed_origin`.
     """
-    events = EventsEndpoint(Door(hub, gate, **options))
+    door = Door(hub, gate, **options)
+    events = EventsEndpoint(door)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -123,6 +125,7 @@ def endpoints(hub: Hub, gate: Gate, **options: Any) -> Any:
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 4404})
         else:
-            await http.refuse(scope, send, NotFound(f"there is nothing at {path[:200]!r}"))
+            problem = NotFound(f"there is nothing at {path[:200]!r}")
+            await http.refuse(scope, send, problem, http.cors(scope, door.allowed_origin))
 
     return app

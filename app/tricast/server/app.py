@@ -157,7 +157,7 @@ class Service:
             reason = f"there is nothing at {scope['path'][:80]!r}; the events are at {EVENTS_PATH}"
             await send({"type": "websocket.close", "code": NotFound.close_code, "reason": reason})
         else:
-            await self._router(scope, receive, send)
+            await self._router(scope, receive, http.sending_cors(scope, send, self.door.allowed_origin))
 
     async def _live(self, scope: Any, receive: Any, send: Any) -> None:
         async def tell(message: Any) -> None:

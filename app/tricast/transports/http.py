@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
+
+from starlette.datastructures import MutableHeaders
 
 from tricast.errors import TricastError
 from tricast.transports import direct
@@ -122,37 +125,83 @@ def own_host(scope: Any, origin: str) -> str:
 # (origin, host, with cookies) → may a page from there read the answer?
 Allowed = Callable[[str, str, bool], bool]
 
-_EXPOSED = b"Tricast-Cursor, Link, Retry-After, ETag"
 METHODS = b"GET, HEAD, POST, OPTIONS"
+# What a page may read of any answer, besides the headers that it always may (Fetch §2.2.2).
+EXPOSED_HEADERS = (
+    b"Allow, Content-Disposition, ETag, Link, Location, Retry-After, Tricast-Cursor, WWW-Authenticate, "
+    b"X-Request-ID"
+)
+# What a page may send; besides these, what its preflight asks for.
 REQUEST_HEADERS = (
     b"Authorization, X-API-Key, Content-Type, If-Match, If-None-Match, Last-Event-ID, Idempotency-Key, "
     b"X-Request-ID, Cache-Control, ce-id, ce-source, ce-specversion, ce-subject, ce-time, ce-topic, ce-type"
 )
+MAX_REFLECTED_HEADERS = 32
+_FIELD_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")  # RFC 9110 §5.1, and a bound
 
 
-def cors(scope: Any, allowed: Allowed) -> Headers:
-    """The CORS headers of an answer (none to who sent no Origin, or one that isn't allowed)."""
+def cors(scope: Any, allowed: Allowed, *, methods: bytes | None = None) -> Headers:
+    """The CORS headers of an answer (Fetch §3.3); with `methods`, of the answer to a preflight.
+
+    None for a request without an Origin; `Vary` alone for one of an origin that isn't allowed.
+    Credentials are allowed to an origin that is let in with cookies, so not to one that
+    only `*` lets in.
+    """
     origin = header(scope, b"origin")
     if origin is None:
         return ()
     page = origin.decode("latin-1")
+    host = own_host(scope, page)
     cookies = header(scope, b"cookie") is not None
-    if not allowed(page, own_host(scope, page), cookies):
+    if not allowed(page, host, cookies):
         return ((b"vary", b"Origin"),)
+    headers = [(b"access-control-allow-origin", origin)]
+    if cookies or allowed(page, host, True):
+        headers.append((b"access-control-allow-credentials", b"true"))
+    if methods is None:
+        return (*headers, (b"access-control-expose-headers", EXPOSED_HEADERS), (b"vary", b"Origin"))
     return (
-        (b"access-control-allow-origin", origin),
-        (b"access-control-expose-headers", _EXPOSED),
-        (b"vary", b"Origin"),
+        *headers,
+        (b"access-control-allow-methods", methods),
+        (b"access-control-allow-headers", b", ".join((REQUEST_HEADERS, *_asked_for(scope)))),
+        (b"access-control-max-age", b"600"),
+        (b"vary", b"Origin, Access-Control-Request-Headers"),
     )
 
 
+def _asked_for(scope: Any) -> Sequence[bytes]:
+    """The header names that a preflight asks for; none if there are too many, or one is no name."""
+    lines = b",".join(value for name, value in scope["headers"] if name == b"access-control-request-headers")
+    names = [name for name in (part.strip(b" \t") for part in lines.split(b",")) if name]
+    if len(names) > MAX_REFLECTED_HEADERS or not all(map(_FIELD_NAME.fullmatch, names)):
+        return ()
+    return names
+
+
+def add_cors(headers: MutableHeaders, scope: Any, allowed: Allowed) -> None:
+    """Add to an answer's `headers` the ones of CORS. (The answer to OPTIONS names the methods in `Allow`.)"""
+    allow = headers.get("allow") if scope["method"] == "OPTIONS" else None
+    for name, value in cors(scope, allowed, methods=None if allow is None else allow.encode("latin-1")):
+        text = value.decode("latin-1")
+        if name != b"vary":
+            headers[name.decode()] = text
+        elif text not in headers.get("vary", ""):
+            headers.add_vary_header(text)
+
+
+def sending_cors(scope: Any, send: Any, allowed: Allowed) -> Any:
+    """`send` for an application that leaves CORS to others."""
+    if header(scope, b"origin") is None:
+        return send
+
+    async def send_with_cors(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            add_cors(MutableHeaders(scope=message), scope, allowed)
+        await send(message)
+
+    return send_with_cors
+
+
 async def preflight(scope: Any, send: Any, allowed: Allowed) -> None:
-    """Answer OPTIONS, a CORS preflight or not."""
-    headers: list[tuple[bytes, bytes]] = [(b"allow", METHODS), *cors(scope, allowed)]
-    if any(name == b"access-control-allow-origin" for name, _ in headers):
-        headers += [
-            (b"access-control-allow-methods", METHODS),
-            (b"access-control-allow-headers", REQUEST_HEADERS),
-            (b"access-control-max-age", b"600"),
-        ]
-    await reply(scope, send, 204, headers)
+    """Answer OPTIONS at `/v1/events`, a CORS preflight or not."""
+    await reply(scope, send, 204, ((b"allow", METHODS), *cors(scope, allowed, methods=METHODS)))

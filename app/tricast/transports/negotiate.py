@@ -41,9 +41,8 @@ def start_of(scope: Any, start: Start | None) -> Start:
     return start or LATEST
 
 
-async def subscribe(door: Door, scope: Any, receive: Any, send: Any) -> None:
+async def subscribe(door: Door, scope: Any, receive: Any, send: Any, cors: http.Headers) -> None:
     """Answer `GET` or `HEAD` by SSE or long-poll."""
-    cors = http.cors(scope, door.allowed_origin)
     chosen: TransportName = "poll"
     try:
         query, given = parse(scope["query_string"])
