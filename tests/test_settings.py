@@ -124,6 +124,8 @@ def test_a_file_that_is_not_text_is_refused() -> None:
         ("TRICAST_RECENT_BYTES", "off", "TRICAST_RECENT_BYTES='off' is not valid; allowed: 64KiB or more"),
         ("TRICAST_LOG_LEVEL", "loud", "TRICAST_LOG_LEVEL='loud' is not valid; allowed: debug, info"),
         ("TRICAST_ALLOWED_ORIGINS", "https://a.b,x", "TRICAST_ALLOWED_ORIGINS='x' is not valid"),
+        ("TRICAST_OWN_ORIGINS", "*", "TRICAST_OWN_ORIGINS='*' is not valid; allowed: origins such as"),
+        ("TRICAST_OWN_ORIGINS", "app://.", "TRICAST_OWN_ORIGINS='app://.' is not valid"),
         ("TRICAST_FORWARDED_ALLOW_IPS", "10.0.0.300", "TRICAST_FORWARDED_ALLOW_IPS='10.0.0.300' is not"),
     ],
 )
@@ -132,6 +134,29 @@ def test_a_wrong_variable_says_what_is_wrong(
 ) -> None:
     monkeypatch.setenv(variable, value)
     assert refusal().startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("allowed_origins", "shop.example", "scheme://host[:port]"),
+        ("allowed_origins", "wss://shop.example", "https://"),
+        ("allowed_origins", "null", "capacitor://localhost"),
+        ("own_origins", "*", "allowed_origins=*"),
+        ("own_origins", "capacitor://localhost", "pages: allowed_origins"),
+    ],
+)
+def test_an_origin_that_is_none_is_refused_with_what_to_write(name: str, value: str, remedy: str) -> None:
+    said = refusal(extra={name: value})
+    assert repr(value) in said
+    assert remedy in said
+
+
+@pytest.mark.parametrize(
+    "origin", ["capacitor://localhost", "app://.", "chrome-extension://abc", "https://*.x.example:8443", "*"]
+)
+def test_pages_of_any_scheme_may_be_allowed(origin: str) -> None:
+    assert load(extra={"allowed_origins": f"https://a.example,{origin}"}).allowed_origins[1] == origin
 
 
 @pytest.mark.parametrize("variable", ["TRICAST_PORT", "TRICAST_SERVICE_HOST", "TRICAST_PORT_8080_TCP"])

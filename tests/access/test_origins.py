@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -25,6 +26,26 @@ from tricast.errors import BadRequest, Forbidden
         ("https://a.b.example.com", "hub", ("https://*.example.com",)),
         ("https://anything.example", "hub", ("*",)),
         ("null", "hub", ("*",)),
+        ("capacitor://localhost", "hub", ("capacitor://localhost",)),
+        ("capacitor://localhost", "hub", ("Capacitor://LOCALHOST/",)),
+        ("ionic://localhost", "hub", ("ionic://localhost",)),
+        ("tauri://localhost", "hub", ("tauri://localhost",)),
+        ("http://tauri.localhost", "hub", ("http://tauri.localhost",)),
+        ("app://.", "hub", ("app://.",)),
+        ("app://local:8080", "hub", ("app://local:8080",)),
+        ("vscode-webview://1k2j3h", "hub", ("vscode-webview://1k2j3h",)),
+        ("chrome-extension://abcdefghijklmnop", "hub", ("chrome-extension://abcdefghijklmnop",)),
+        ("moz-extension://0a1b-2c3d", "hub", ("moz-extension://0A1B-2C3D",)),
+        ("tauri://a.shop.example", "hub", ("tauri://*.shop.example",)),
+        ("https://shop.example", "hub", ("https://SHOP.example:443",)),
+        ("http://shop.example", "hub", ("http://shop.example:80/",)),
+        ("https://a.shop.example:8443", "hub", ("https://*.shop.example:8443",)),
+        ("https://a.shop.example", "hub", ("https://*.shop.example:443",)),
+        ("http://[::1]:3000", "hub", ("http://[0:0:0:0:0:0:0:1]:3000",)),
+        ("http://[2001:db8::a]", "hub", ("http://[2001:DB8:0::A]:80",)),
+        ("https://xn--mnchen-3ya.example", "hub", ("https://München.example",)),
+        ("https://xn--strae-oqa.example:8443", "hub", ("https://straße.example:8443",)),
+        ("https://a.xn--mnchen-3ya.example", "hub", ("https://*.münchen.example",)),
     ],
 )
 def test_these_pages_may(origin: str, host: str, rules: tuple[str, ...]) -> None:
@@ -51,6 +72,16 @@ def test_these_pages_may(origin: str, host: str, rules: tuple[str, ...]) -> None
         ("https://a@hub", "hub", ()),
         ("https://hub/path", "hub", ()),
         ("https://evil.org\\.example.com", "hub", ("https://*.example.com",)),
+        ("capacitor://localhost", "localhost", ()),
+        ("capacitor://localhost", "hub", ("ionic://localhost", "http://localhost", "https://localhost")),
+        ("capacitor://localhost:80", "hub", ("capacitor://localhost",)),
+        ("http://localhost", "hub", ("capacitor://localhost",)),
+        ("https://a.shop.example:8444", "hub", ("https://*.shop.example:8443",)),
+        ("https://a.shop.example", "hub", ("https://*.shop.example:8443",)),
+        ("https://münchen.example", "hub", ("https://münchen.example",)),
+        ("app://", "hub", ("app://.",)),
+        ("http://shop.example:99999", "hub", ("http://shop.example",)),
+        ("file://", "file", ()),
     ],
 )
 def test_these_pages_may_not(origin: str, host: str, rules: tuple[str, ...]) -> None:
@@ -88,11 +119,62 @@ def test_rules_apply_to_an_origin_by_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", ["example.com", "https://", "https://*", "https://a.*.com", "ftp://a", "https://a/b"]
+    "rule",
+    [
+        *("example.com", "https://", "https://*", "https://a.*.com", "ftp://a", "https://a/b", "://a", "a:b"),
+        *("https://a b", "https://a:", "https://a:x", "https://a:65536", "https://a?b", "https://u@a"),
+        *("1a://b", "https://[::1", "https://[::g]", "https://*.[::1]", "https://..ä", "null", "", "**"),
+    ],
 )
 def test_a_rule_that_is_none_is_refused(rule: str) -> None:
     with pytest.raises(BadRequest, match="origin"):
         check_rules([rule])
+
+
+@pytest.mark.parametrize(
+    ("rule", "remedy"),
+    [
+        ("wss://shop.example", "begins with https://"),
+        ("WS://shop.example", "begins with http://"),
+        ("file:///index.html", "serve them by http"),
+        ("shop.example", "scheme://host"),
+        ("https://shop.example/path", "no path"),
+    ],
+)
+def test_a_refused_rule_says_what_to_write(rule: str, remedy: str) -> None:
+    with pytest.raises(BadRequest, match=re.escape(remedy)) as caught:
+        check_rules([rule])
+    assert repr(rule) in caught.value.detail
+
+
+def test_rules_are_told_as_browsers_write_them() -> None:
+    given = [
+        "*",
+        " HTTPS://*.Shop.example:443/ ",
+        "http://[0::1]:80",
+        "capacitor://localhost",
+        "https://ü.de",
+    ]
+    told = ("*", "https://*.shop.example", "http://[::1]", "capacitor://localhost", "https://xn--tda.de")
+    assert check_rules(given) == told
+
+
+@pytest.mark.parametrize("origin", ["capacitor://localhost", "tauri://127.0.0.1", "app://[::1]"])
+def test_under_dev_an_apps_origin_is_not_one_of_this_machines_web_pages(origin: str) -> None:
+    assert not OriginRules(loopback=True).allows(origin, "localhost")
+    assert not OriginRules(loopback=True).is_own(origin, "localhost")
+    assert OriginRules([origin]).allows(origin, "localhost", cookies=True)
+    assert not OriginRules([origin]).is_own(origin, "localhost")
+
+
+@pytest.mark.parametrize("origin", ["capacitor://localhost", "app://."])
+def test_an_app_reads_answers_and_connects_from_its_origin(origin: str) -> None:
+    with serve("--set", f"allowed_origins={origin}", dev=False) as server:
+        with server.http(headers={**server.headers, "origin": origin}) as client:
+            answer = client.get("/v1/keys")
+            assert answer.headers["access-control-allow-origin"] == origin
+        with server.websocket("topic=a", additional_headers={"origin": origin}) as talk:
+            assert talk.next()["type"] == "tricast.hello"
 
 
 def test_under_dev_the_pages_that_this_machine_serves_may_come_in() -> None:

@@ -8,12 +8,12 @@ cookie of a session count (a page on a sibling's host would act as the person).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tricast.access.people.cookies import is_secure
 from tricast.errors import BadRequest, Forbidden
+from tricast.origin import Origin, OriginRule
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORMS = frozenset({"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"})
@@ -25,9 +25,6 @@ _NOT_OWN = (
     "server, set own_origins; the page of an app sends a token instead (Authorization: Bearer, or ?token=)"
 )
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_DEFAULT_PORTS = {"http": "80", "https": "443"}
-_ORIGIN = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[^\s/:@*?#\[\]\\]+)(?::(\d{1,5}))?")
-_RULE = re.compile(r"(https?)://(\*\.)?(\[[0-9a-f:.]+\]|[^\s/:@*?#\[\]\\]+)(?::(\d{1,5}))?/?")
 
 
 def allowed(
@@ -43,34 +40,25 @@ def allowed(
 
     Yes if it is the same origin (the same host and port, or one of `own`: the
     names of a server behind a proxy that changes Host), or in `app_origins`:
-    exactly, or below `https://*.example.com`. `*` holds for requests without
-    cookies only. `null` (sandboxes, files) is no origin that a rule can name.
+    exactly, or below `https://*.example.com` (see `OriginRule`). `*` holds for
+    requests without cookies only. `null` (sandboxes, files) is no origin that a rule can name.
 
     `secure`: asked for by https, of which a page by http is not the same origin.
     Otherwise one by https is, as a proxy may do the TLS and not say so.
     """
     if "*" in app_origins and not cookies:
         return True
-    match = _ORIGIN.fullmatch(origin.lower())
-    if match is None:
+    page = Origin.parse(origin)
+    if page is None:
         return False
-    scheme, name, port = match.group(1), match.group(2), _port(match.group(1), match.group(3))
-    if _authority(host, scheme) == (name, port) and (scheme == "https" or not secure):
+    if page.is_at(host) and (page.scheme == "https" or not secure):
         return True
-    return any(_rule_holds(rule, scheme, name, port) for rule in (*own, *app_origins) if rule != "*")
+    return any(OriginRule.parse(rule).holds(page) for rule in (*own, *app_origins) if rule != "*")
 
 
 def check_rules(rules: Iterable[str]) -> tuple[str, ...]:
-    """`rules`, if each is `*`, an origin, or `https://*.example.com`; else BadRequest."""
-    rules = tuple(rule.strip().lower() for rule in rules)
-    for rule in rules:
-        if rule != "*" and _RULE.fullmatch(rule) is None:
-            raise BadRequest(
-                f"origin {rule[:80]!r} is not '*', an origin such as 'https://shop.example.com', or "
-                "'https://*.example.com' (scheme and host, no path)",
-                field="origins",
-            )
-    return rules
+    """`rules` as browsers would write them, if each is `*` or an `OriginRule`. Raises BadRequest."""
+    return tuple("*" if rule.strip() == "*" else str(OriginRule.parse(rule)) for rule in rules)
 
 
 class OriginRules:
@@ -149,8 +137,8 @@ class OriginRules:
         )
 
     def _is_local(self, origin: str) -> bool:
-        match = _ORIGIN.fullmatch(origin.lower()) if self._loopback else None
-        return match is not None and match[2] in LOOPBACK_HOSTS
+        page = Origin.parse(origin) if self._loopback else None
+        return page is not None and page.is_web and page.host in LOOPBACK_HOSTS
 
 
 def header(headers: Headers, name: bytes) -> str | None:
@@ -169,29 +157,5 @@ def _has_body(headers: Headers) -> bool:
 
 def hostname(host: str) -> str:
     """A Host header without its port."""
-    return _split(host.lower())[0]
-
-
-def _split(host: str) -> tuple[str, str]:
-    if host.endswith("]"):
-        return host, ""
-    name, colon, port = host.rpartition(":")
-    return (name, port) if colon else (host, "")
-
-
-def _authority(host: str, scheme: str) -> tuple[str, str]:
-    name, port = _split(host.lower())
-    return name, _port(scheme, port)
-
-
-def _port(scheme: str, port: str | None) -> str:
-    return port or _DEFAULT_PORTS[scheme]
-
-
-def _rule_holds(rule: str, scheme: str, name: str, port: str) -> bool:
-    match = _RULE.fullmatch(rule)
-    if match is None or match.group(1) != scheme or _port(scheme, match.group(4)) != port:
-        return False
-    if match.group(2):
-        return name.endswith("." + match.group(3)) and len(name) > len(match.group(3)) + 1
-    return name == match.group(3)
+    name, colon, port = host.lower().rpartition(":")
+    return name if colon and not port.endswith("]") else host.lower()

@@ -25,7 +25,8 @@ from tricast.settings.values import (
     Hosts,
     LogUrl,
     Networks,
-    Origins,
+    OwnOrigins,
+    PageOrigins,
     Pause,
     Rate,
     Room,
@@ -88,14 +89,16 @@ class Settings(BaseSettings):
         "be rotated. Unset: one is made at the first start and kept in the log.",
         allowed=f"texts of at least {MIN_SECRET_CHARS} characters, separated by commas",
     )
-    allowed_origins: Origins = _setting(
+    allowed_origins: PageOrigins = _setting(
         (),
-        "Web pages of these origins may connect, besides the server's own. `*`: any, without cookies.",
-        allowed="origins such as https://shop.example or https://*.shop.example, separated by commas, or *",
+        "Web pages of these origins may connect, besides the server's own. `*`: any, without cookies. "
+        "Nobody's session counts there.",
+        allowed="origins such as https://shop.example, https://*.shop.example or capacitor://localhost, "
+        "separated by commas, or *",
     )
-    own_origins: Origins = _setting(
+    own_origins: OwnOrigins = _setting(
         (),
-        "The server's own names, where a proxy in front of it changes `Host`.",
+        "The server's own names, where a proxy in front of it changes `Host`. People's sessions count there.",
         allowed="origins such as https://events.example, separated by commas",
     )
     retention_age_s: Age = _setting(

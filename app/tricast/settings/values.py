@@ -5,9 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, SecretStr
+
+from tricast.errors import BadRequest
+from tricast.origin import OriginRule
 
 MIN_SECRET_CHARS = 32
 
@@ -70,12 +72,13 @@ def _log_url(value: str) -> str:
     return value
 
 
-def _origin(value: str) -> str:
-    parts = urlsplit(value)
-    if value != "*" and (
-        parts.scheme not in ("http", "https") or value != f"{parts.scheme}://{parts.netloc}"
-    ):
-        raise ValueError("not an origin")
+class Explained(ValueError):
+    """A value that is not allowed, in a text that says why and what to write instead."""
+
+
+def _page_origin(value: str) -> str:
+    if value != "*":
+        _rule(value)
     return value
 
 
@@ -89,6 +92,21 @@ def _host(value: str) -> str:
     elif not _HOST_NAME.fullmatch(value):
         raise ValueError("not a host")
     return value
+
+
+def _own_origin(value: str) -> str:
+    if value == "*":
+        raise Explained("a server has names of its own; to let in any page, set allowed_origins=*")
+    if not _rule(value).origin.is_web:
+        raise Explained("a server's own origin begins with http:// or https://; pages: allowed_origins")
+    return value
+
+
+def _rule(value: str) -> OriginRule:
+    try:
+        return OriginRule.parse(value)
+    except BadRequest as error:
+        raise Explained(error.detail) from None
 
 
 def _network(value: str) -> str:
@@ -113,10 +131,11 @@ Count = Annotated[PositiveInt | None, BeforeValidator(_off)]
 Rate = Annotated[_Positive | None, BeforeValidator(_off)]
 LogUrl = Annotated[str, AfterValidator(_log_url)]
 Secrets = Annotated[tuple[Annotated[SecretStr, AfterValidator(_secret)], ...], BeforeValidator(_items)]
-Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_items)]
 Hosts = Annotated[
     tuple[Annotated[str, AfterValidator(_host)], ...], BeforeValidator(_items), Field(min_length=1)
 ]
+PageOrigins = Annotated[tuple[Annotated[str, AfterValidator(_page_origin)], ...], BeforeValidator(_items)]
+OwnOrigins = Annotated[tuple[Annotated[str, AfterValidator(_own_origin)], ...], BeforeValidator(_items)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_items)]
 
 DURATIONS = "a duration above 0: seconds, or a number with ms, s, m, h, d or w"

@@ -15,12 +15,14 @@ from tricast.errors import Forbidden
 from tricast.hub.caller import Caller, Transport
 from tricast.hub.gate import Gate, Grant
 from tricast.hub.hub import Hub
+from tricast.origin import Origin
 from tricast.transports import http
 
 
 def same_origin(origin: str, host: str, cookies: bool) -> bool:
     """Whether the page is of the host that it asks."""
-    return origin.partition("://")[2] == host
+    page = Origin.parse(origin)
+    return page is not None and page.is_at(host)
 
 
 @dataclass(frozen=True)
