@@ -313,7 +313,7 @@ def test_behind_a_proxy_that_is_believed_the_cookie_is_secure(hub: Served) -> No
         sessions = client.get("/v1/sessions", headers=kept).json()
         assert [one["address"] for one in sessions if one["current"]] == ["192.0.2.77"]
         link = client.post("/v1/invites", json={"role": "viewer"}, headers=kept).json()["link"]
-        assert link.startswith("https://hub.example/#/join/")
+        assert link.startswith("../#/join/")  # (whatever Host says)
 
 
 def test_nothing_secret_is_in_the_servers_log(hub: Served) -> None:

@@ -183,7 +183,7 @@ def test_nothing_in_a_query_reaches_the_link_header_unescaped(served: Served, va
     assert answer.status == 200, answer.body
     link = answer.header("link")
     assert link is not None
-    assert link.startswith("</v1/events?topic=a&type=")
+    assert link.startswith("<?topic=a&type=")
     assert link.endswith('>; rel="next"')
     assert link.count("<") == link.count(">") == 1
     assert not set(link[1:-13]) & set(' "\r\n\x00é')

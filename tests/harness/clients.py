@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urljoin
 
 from tests.harness.sockets import Closed, Connection, patience
 from websockets.client import ClientProtocol
@@ -460,7 +460,7 @@ class LongPoll(Listener):
         assert link.startswith("<"), link
         assert link.endswith(f'cursor={body["cursor"]}>; rel="next"'), link
         # The first poll (`latest`, `timeout=0`) has a link of its own kind; the rest follow theirs.
-        self.target = link[1 : link.index(">")]
+        self.target = urljoin(self.target, link[1 : link.index(">")])
         if body["reset"] is not None:
             assert body["reset"]["cursor"] == body["cursor"]
             envelope = {"type": "tricast.reset", "data": body["reset"], "cursor": body["cursor"]}

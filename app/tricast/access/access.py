@@ -25,6 +25,7 @@ from tricast.access.tokens import Tokens
 from tricast.errors import TricastError
 from tricast.hub.gate import Grant
 from tricast.hub.hub import Hub
+from tricast.public_url import PublicUrl
 
 HOUSEKEEPING_EVERY_S = 60.0
 
@@ -35,13 +36,14 @@ _log = logging.getLogger(__name__)
 class AccessOptions:
     """`secrets` sign tokens and cookies (the first signs, all verify; none: one is made and kept in the log).
 
-    `password_cost` None: the usual one.
+    `public_url` is where clients find the server. `password_cost` None: the usual one.
     """
 
     secrets: tuple[str, ...] = ()
     dev: bool = False
     origins: tuple[str, ...] = ()
     own_origins: tuple[str, ...] = ()
+    public_url: PublicUrl | None = None
     limits: LimitOptions = field(default_factory=LimitOptions)
     password_cost: Cost | None = None
 
@@ -68,15 +70,16 @@ class Access:
         self.keys = Keys(hub, self.revocations, clock=clock)
         self.tokens = Tokens(clock=clock)
         self._stream_tokens = StreamTokens(self.tokens, self.revocations, clock=clock)
-        self.origins = OriginRules(
-            self.options.origins, own=self.options.own_origins, loopback=self.options.dev
-        )
+        public = self.options.public_url
+        own = (*((public.origin,) if public else ()), *self.options.own_origins)
+        self.origins = OriginRules(self.options.origins, own=own, loopback=self.options.dev)
         self.limits = Limits(self.options.limits, clock=monotonic)
         self.accounts = Accounts(
             hub,
             self.keys,
             self.origins,
             offer_setup=not self.options.dev,
+            cookie_path=public.path if public else "",
             cost=self.options.password_cost,
             clock=clock,
             monotonic=monotonic,
@@ -109,6 +112,11 @@ class Access:
         """Raises Unauthorized if what `grant` came from is no longer good, Forbidden if it may less."""
         self.revocations.check(grant)
         self.accounts.door.check(grant)
+
+    @property
+    def public_url(self) -> str | None:
+        """Where links lead: to the setting, else to the first own origin; None if neither is known."""
+        return str(self.options.public_url) if self.options.public_url else self.origins.first_own
 
     def stream_token(self, grant: Grant, app: str, environment: str) -> tuple[str | None, str]:
         """A token for the URL of a flag stream, and a label that changes with it: see `StreamTokens.of`."""

@@ -16,8 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from tricast.access.grants import SCOPES
 from tricast.access.keys import KEY_PREFIX, Keys
-from tricast.access.origins import LOOPBACK_HOSTS, OriginRules, header, hostname
-from tricast.access.people.cookies import has_cookie
+from tricast.access.origins import LOOPBACK_HOSTS, Headers, OriginRules, header, hostname
 from tricast.access.people.door import SessionDoor
 from tricast.access.revocation import Revocations
 from tricast.access.tokens import Tokens
@@ -77,7 +76,7 @@ class AccessGate:
             if grant is not None:
                 return grant
         if shown is None:
-            if has_cookie(scope):
+            if self._sessions is not None and self._sessions.has_cookie(scope):
                 raise Unauthorized("the session has ended, or is another server's; sign in again")
             raise Unauthorized(f"no credentials: {HOW}")
         return self._resolve(shown)
@@ -162,9 +161,8 @@ class OpenGate:
         if client is None or not (client[0] == UNIX_ADDRESS or is_loopback(client[0])):
             raise Unauthorized(f"--dev is open to loopback only, not to {client and client[0]!r}: {HOW}")
         headers = scope["headers"]
-        for name, _ in headers:
-            if name in _FORWARDED:
-                raise Unauthorized(f"--dev is not open to requests that a proxy passed on: {HOW}")
+        if is_forwarded(headers):
+            raise Unauthorized(f"--dev is not open to requests that a proxy passed on: {HOW}")
         host = header(headers, b"host") or ""
         if hostname(host) not in self._hosts:
             raise Forbidden(f"--dev answers to names of this machine, not to {host[:80]!r}: use localhost")
@@ -174,6 +172,11 @@ class OpenGate:
     def verify(self, credential: str) -> Grant:
         """The grant of a token or key by itself (`auth` on a live connection). Raises Unauthorized."""
         return self._gate.verify(credential)
+
+
+def is_forwarded(headers: Headers) -> bool:
+    """Whether a proxy says that it passed the request on."""
+    return any(name in _FORWARDED for name, _ in headers)
 
 
 def credentials(scope: Any) -> bytes | None:

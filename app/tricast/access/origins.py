@@ -22,7 +22,8 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 _NOT_OWN = (
     "a session's cookie counts, and is given, only on its own pages. If that is a public name of this "
-    "server, set own_origins; the page of an app sends a token instead (Authorization: Bearer, or ?token=)"
+    "server, set public_url or own_origins; the page of an app sends a token instead (Authorization: "
+    "Bearer, or ?token=)"
 )
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -75,6 +76,11 @@ class OriginRules:
         self._app_origins = check_rules(app_origins)
         self._own = check_rules(own)
         self._loopback = loopback
+
+    @property
+    def first_own(self) -> str | None:
+        """The first of the server's own origins that is one, and not a wildcard."""
+        return next((origin for origin in self._own if "*" not in origin), None)
 
     def check_origin(
         self, headers: Headers, host: str, *, ambient: bool = False, secure: bool = False

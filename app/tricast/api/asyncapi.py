@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tricast.access.people.cookies import COOKIE
 from tricast.api.controls import CONTROL_SCHEMAS
 from tricast.api.presence_schema import CLIENT, PRESENCE_SCHEMAS, STATE
 from tricast.api.schemas import SCHEMAS, Schema, closed, draft_schema, errors, ref
 from tricast.hub.subscription import MAX_GLOBS, MAX_PATTERNS
+from tricast.public_url import PublicUrl
 from tricast.transports.websocket import SUBPROTOCOL
 from tricast.transports.websocket_auth import AUTH_PROTOCOL
 from tricast.wire.publishing import MAX_BATCH
@@ -45,8 +48,8 @@ _COMMANDS = {
 }
 
 
-def asyncapi(version: str) -> Schema:
-    """The whole document."""
+def asyncapi(version: str, *, public_url: PublicUrl | None = None) -> Schema:
+    """The whole document. Without `public_url` it leaves the host open."""
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -58,10 +61,7 @@ def asyncapi(version: str) -> Schema:
             "license": {"name": "MIT"},
         },
         "defaultContentType": "application/json",
-        "servers": {
-            "ws": _server("ws", "localhost:8080"),
-            "wss": _server("wss", "events.example"),
-        },
+        "servers": _servers(public_url),
         "channels": {"events": _channel()},
         "operations": _operations(),
         "components": {
@@ -100,16 +100,27 @@ def close_codes() -> Schema:
     return {str(code): meaning for code, meaning in sorted((ours | _OTHER_CODES).items())}
 
 
-def _server(protocol: str, host: str) -> Schema:
+def _servers(public_url: PublicUrl | None) -> Schema:
+    if public_url is None:
+        return {"ws": _any_host("ws", "localhost:8080"), "wss": _any_host("wss", "events.example")}
+    scheme, _, host = public_url.origin.partition("://")
+    protocol = "wss" if scheme == "https" else "ws"
+    path = {"pathname": public_url.path} if public_url.path else {}
+    return {protocol: {"host": host, "protocol": protocol, **path, "security": _SECURITY}}
+
+
+def _any_host(protocol: str, example: str) -> Schema:
     return {
         "host": "{host}",
         "protocol": protocol,
-        "variables": {"host": {"default": host}},
-        "security": [
-            {"$ref": f"#/components/securitySchemes/{name}"}
-            for name in ("bearer", "apiKey", "token", "session")
-        ],
+        "variables": {"host": {"default": example}},
+        "security": _SECURITY,
     }
+
+
+_SECURITY: Final = [
+    {"$ref": f"#/components/securitySchemes/{name}"} for name in ("bearer", "apiKey", "token", "session")
+]
 
 
 def _channel() -> Schema:

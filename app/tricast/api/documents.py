@@ -16,24 +16,27 @@ from starlette.routing import Route
 
 from tricast.api.answers import LenientRoute
 from tricast.api.schemas import Schema
+from tricast.public_url import PublicUrl
 
 # Paths and schemas of the applications on the hub.
 Applications = Callable[[], tuple[Schema, Schema]]
 
 
-def document_routes(version: str, applications: Applications) -> list[Route]:
-    """The routes of both documents."""
+def document_routes(
+    version: str, applications: Applications, *, public_url: PublicUrl | None = None
+) -> list[Route]:
+    """The routes of both documents, which say that the server is at `public_url`."""
 
     def openapi() -> Schema:
         from tricast.api.openapi import openapi as document
 
         paths, schemas = applications()
-        return document(version, paths=paths, schemas=schemas)
+        return document(version, paths=paths, schemas=schemas, public_url=public_url)
 
     def asyncapi() -> Schema:
         from tricast.api.asyncapi import asyncapi as document
 
-        return document(version)
+        return document(version, public_url=public_url)
 
     return [_route("/openapi.json", openapi), _route("/asyncapi.json", asyncapi)]
 

@@ -16,8 +16,8 @@ from tricast.hub.hub import Hub
 
 
 def health_routes(hub: Hub, version: str, page: Callable[[Request], Response]) -> list[Route]:
-    """`/healthz` (the process answers), `/readyz` (log and fan-out work), `/` (what this is; to
-    browsers, `page`)."""
+    """`/healthz` (the process answers), `/readyz` (log and fan-out work), `/` (what this is, with
+    references relative to there; to browsers, `page`)."""
 
     async def healthz(_: Request) -> Response:
         return _json({"status": "ok", "version": version})
@@ -36,10 +36,10 @@ def health_routes(hub: Hub, version: str, page: Callable[[Request], Response]) -
             {
                 "name": "tricast",
                 "version": version,
-                "events": "/v1/events",
-                "openapi": "/openapi.json",
-                "asyncapi": "/asyncapi.json",
-                "health": ["/healthz", "/readyz"],
+                "events": "v1/events",
+                "openapi": "openapi.json",
+                "asyncapi": "asyncapi.json",
+                "health": ["healthz", "readyz"],
             }
         )
 

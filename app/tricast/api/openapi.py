@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-from tricast.access.people.cookies import COOKIE, SECURE_COOKIE
+from tricast.access.people.cookies import COOKIE, SECURE_COOKIE, SECURE_COOKIE_BELOW
 from tricast.api.admin_schema import OPENAPI_PATHS, OPENAPI_SCHEMAS
 from tricast.api.audit_schema import AUDIT_PATHS, AUDIT_SCHEMAS
 from tricast.api.controls import CONTROL_SCHEMAS
@@ -14,6 +14,7 @@ from tricast.api.people_paths import PEOPLE_PATHS
 from tricast.api.people_schema import PEOPLE_SCHEMAS
 from tricast.api.presence_schema import PRESENCE_BODIES, PRESENCE_PATHS, PRESENCE_SCHEMAS
 from tricast.api.schemas import SCHEMAS, SECURITY, Schema, ref
+from tricast.public_url import PublicUrl
 from tricast.transports.query import MAX_QUERY_BYTES
 
 PROBLEM = "application/problem+json"
@@ -60,8 +61,11 @@ _MEANINGS = {
 }
 
 
-def openapi(version: str, *, paths: Schema, schemas: Schema) -> Schema:
-    """The whole document. `paths` and `schemas` are those of the applications on the hub."""
+def openapi(version: str, *, paths: Schema, schemas: Schema, public_url: PublicUrl | None = None) -> Schema:
+    """The whole document. `paths` and `schemas` are those of the applications on the hub.
+
+    Without `public_url` the server is where the document is.
+    """
     return {
         "openapi": "3.1.0",
         "info": {
@@ -72,7 +76,7 @@ def openapi(version: str, *, paths: Schema, schemas: Schema) -> Schema:
             "API keys are not taken from URLs.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": str(public_url or ".")}],
         "security": SECURITY,
         "tags": [
             {"name": "events"},
@@ -125,8 +129,9 @@ def openapi(version: str, *, paths: Schema, schemas: Schema) -> Schema:
                     "in": "cookie",
                     "name": COOKIE,
                     "description": f"The session of somebody who is signed in; over https it is called "
-                    f"`{SECURE_COOKIE}`. Other credentials go before it. What changes something must come "
-                    "from a page of the server's own, and not in a form's media type.",
+                    f"`{SECURE_COOKIE}`, below a path `{SECURE_COOKIE_BELOW}`. Other credentials go before "
+                    "it. It counts only for pages of the server's own origins, and for no body in a form's "
+                    "media type.",
                 },
             },
         },

@@ -103,7 +103,10 @@ HEADERS: Schema = {
         "schema": ref("Cursor"),
         "description": "Long-poll: the position reached (on HEAD, the log's).",
     },
-    "Link": {"schema": {"type": "string"}, "description": 'Long-poll: the next one, as `rel="next"`.'},
+    "Link": {
+        "schema": {"type": "string"},
+        "description": 'Long-poll: the next one, as `rel="next"`, relative to this one.',
+    },
     "Allow": {"schema": {"type": "string"}, "description": "The methods that there are."},
     "Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds to wait."},
     "WWW-Authenticate": {"schema": {"type": "string"}, "description": "`Bearer`."},

@@ -14,6 +14,8 @@ from starlette.routing import Route
 
 from tricast.access.access import Access
 from tricast.access.context import Context
+from tricast.access.gate import is_forwarded
+from tricast.access.origins import LOOPBACK_HOSTS, hostname
 from tricast.access.people.person import Person, fold_login, session_id_of
 from tricast.access.people.sessions import Session
 from tricast.api.answers import Api, Ask, json_answer, problem_response
@@ -106,14 +108,18 @@ class _People:
             ttl_s=body.ttl_s,
             by=_context(ask, body.reason),
         )
-        link = f"{self._origin(ask)}/#/join/{code}"
+        link = f"{self._base(ask)}#/join/{code}"
         return json_answer({**invite.to_json(), "code": code, "link": link}, 201)
 
-    def _origin(self, ask: Ask) -> str:
-        """The server's own name, as it is set or else as it was asked for."""
-        named = [origin for origin in self._access.options.own_origins if "*" not in origin]
-        url = ask.request.url
-        return named[0].rstrip("/") if named else f"{url.scheme}://{url.netloc}"
+    def _base(self, ask: Ask) -> str:
+        """Where the dashboard is: by the name that was set, or one of this machine that it was asked for by;
+        else relative to the request's URL, for whoever asked to complete (any `Host` could be sent)."""
+        url, headers = ask.request.url, ask.request.scope["headers"]
+        if self._access.public_url is not None:
+            return f"{self._access.public_url}/"
+        if hostname(url.netloc) in LOOPBACK_HOSTS and not is_forwarded(headers):
+            return f"{url.scheme}://{url.netloc}{ask.request.scope.get('root_path', '')}/"
+        return "../"
 
     async def revoke_invite(self, ask: Ask) -> Response:
         invite_id = ask.path("id")

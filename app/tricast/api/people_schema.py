@@ -106,7 +106,10 @@ class InviteAnswer(Body):
 
 
 class NewInviteAnswer(InviteAnswer):
-    """A new invitation. `code`, and the `link` that holds it, are shown here and never again."""
+    """A new invitation. `code`, and the `link` that holds it, are shown here and never again.
+
+    The link is relative to the request's URL (`../#/join/…`) where the server has not been told its name.
+    """
 
     code: str
     link: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urljoin
 
 import orjson
 import typer
@@ -78,7 +78,9 @@ def invite(
     body = {member: value for member, value in given.items() if value is not None}
     if ttl is not None:
         body["ttl_s"] = seconds_of(ttl)
-    made = Connection.to(url, key).call("POST", "/v1/invites", body)
+    server = Connection.to(url, key)
+    made = server.call("POST", "/v1/invites", body)
+    made["link"] = urljoin(f"{server.url}/v1/invites", made["link"])
     typer.echo(orjson.dumps(made).decode() if as_json else made["link"])
 
 

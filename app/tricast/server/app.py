@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -30,13 +31,14 @@ from tricast.api.presence import presence_routes
 from tricast.api.schema_store import EventSchemas
 from tricast.api.schemas import Schema
 from tricast.api.sign_in import session_routes
-from tricast.errors import MethodNotAllowed, NotFound, TooMany, TricastError, Unavailable
+from tricast.errors import BadRequest, MethodNotAllowed, NotFound, TooMany, TricastError, Unavailable
 from tricast.flags.api import flags_routes
 from tricast.flags.store import Flags
 from tricast.flags.usage import Usage
 from tricast.hub.caller import UNIX_ADDRESS, Caller
 from tricast.hub.hub import Hub, HubOptions
 from tricast.log.base import Retention
+from tricast.public_url import PublicUrl
 from tricast.server.joined import Joined
 from tricast.server.operations import operations_routes
 from tricast.server.pages import Pages
@@ -69,7 +71,9 @@ class Service:
     def __init__(self, settings: Settings, sources: Sequence[Source] = ()) -> None:
         self.settings = settings
         self.hub = Hub(settings.log, _hub_options(settings))
-        self.access = Access(self.hub, _access_options(settings))
+        self._public_url = PublicUrl.parse(settings.public_url) if settings.public_url else None
+        self._prefix = self._public_url.path if self._public_url else ""
+        self.access = Access(self.hub, _access_options(settings, self._public_url))
         self.flags = Flags(self.hub)
         self.event_schemas = EventSchemas(self.hub)
         self.usage = Usage(self.hub, stale_after_days=settings.flags_stale_after_days)
@@ -116,7 +120,7 @@ class Service:
                     version=package_version(),
                     recheck=self.door.recheck,
                 ),
-                *document_routes(package_version(), _documented_flags),
+                *document_routes(package_version(), _documented_flags, public_url=self._public_url),
                 Mount("/static", pages),
                 Mount("/joined", Joined(static_folder())),
                 Mount("/client", Pages(static_folder() / "client", public=True)),
@@ -124,6 +128,7 @@ class Service:
             exception_handlers={HTTPException: _http_problem, Exception: _failure},
             lifespan=self._lifespan,
         )
+        self._check_prefix()
         # A redirect would repeat whatever Host was sent.
         self._router.router.redirect_slashes = False
 
@@ -148,7 +153,10 @@ class Service:
     async def _serve(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
-        elif (found := http.without_slash(scope))["path"] == EVENTS_PATH:
+            return
+        found = http.without_slash(scope)
+        path = self._path_in(scope)
+        if self._path_in(found) == EVENTS_PATH:
             await self.hot(found, receive, send)
         elif scope["type"] == "websocket":
             # Browsers can't read a refused handshake, only a close code (DELIVERY.md 24).
@@ -156,8 +164,38 @@ class Service:
             await send({"type": "websocket.accept"})
             reason = f"there is nothing at {scope['path'][:80]!r}; the events are at {EVENTS_PATH}"
             await send({"type": "websocket.close", "code": NotFound.close_code, "reason": reason})
+        elif path == "":
+            location = quote(scope["path"].rpartition("/")[2]) + "/"
+            if scope["query_string"]:
+                location += f"?{scope['query_string'].decode('latin-1')}"
+            cors = http.cors(scope, self.door.allowed_origin)
+            await http.reply(scope, send, 308, ((b"location", location.encode("latin-1")), *cors))
         else:
+            if self._prefix:
+                root = scope.get("root_path", "").removesuffix(self._prefix) + self._prefix
+                scope = {**scope, "root_path": root, "path": root + path}
             await self._router(scope, receive, http.sending_cors(scope, send, self.door.allowed_origin))
+
+    def _path_in(self, scope: Any) -> str:
+        """The path below what the server is mounted at, as the ASGI server and `public_url` say.
+
+        '' for that itself, without the slash that relative references need. A proxy may
+        have taken the prefix of `public_url` off, or not.
+        """
+        path: str = scope["path"]
+        for prefix in (scope.get("root_path", ""), self._prefix):
+            if prefix and (path == prefix or path.startswith(f"{prefix}/")):
+                path = path[len(prefix) :]
+        return path
+
+    def _check_prefix(self) -> None:
+        own = {"v1", *(getattr(route, "path", "/").split("/")[1] for route in self.routes)} - {""}
+        if self._prefix and self._prefix.split("/")[1] in own:
+            raise BadRequest(
+                f"public_url may not have the path {self._prefix!r}: the server has paths of its own that "
+                f"begin so ({', '.join(sorted(own))}); serve it below another, such as /tricast",
+                field="public_url",
+            )
 
     async def _live(self, scope: Any, receive: Any, send: Any) -> None:
         async def tell(message: Any) -> None:
@@ -227,12 +265,13 @@ def _hub_options(settings: Settings) -> HubOptions:
     )
 
 
-def _access_options(settings: Settings) -> AccessOptions:
+def _access_options(settings: Settings, public_url: PublicUrl | None) -> AccessOptions:
     return AccessOptions(
         secrets=tuple(secret.get_secret_value() for secret in settings.secrets),
         dev=settings.dev,
         origins=settings.allowed_origins,
         own_origins=settings.own_origins,
+        public_url=public_url,
         limits=LimitOptions(
             publishes_per_s=settings.publish_rate or 0,
             publishes_burst=settings.publish_burst,

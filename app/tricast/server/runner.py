@@ -59,7 +59,7 @@ class Server(uvicorn.Server):
         if service.setup_code is not None:
             print(
                 "\nThere is nobody yet. Who opens this link becomes the first admin (it is good until the "
-                f"next start):\n\n    {self._origin(port)}/#/setup/{service.setup_code}\n"
+                f"next start):\n\n    {self._base_url(port)}/#/setup/{service.setup_code}\n"
             )
         if service.root_key is not None:
             print(
@@ -68,13 +68,11 @@ class Server(uvicorn.Server):
             )
         sys.stdout.flush()
 
-    def _origin(self, port: int) -> str:
-        """Where a browser finds the dashboard: by the server's own name, if it has one."""
-        settings = self.service.settings
-        named = [origin for origin in settings.own_origins if "*" not in origin]
-        if named:
-            return named[0].rstrip("/")
-        host = next((host for host in settings.host if not host.startswith(UNIX)), None)
+    def _base_url(self, port: int) -> str:
+        """Where a browser finds the dashboard: by the server's public name, if it has one."""
+        if self.service.access.public_url is not None:
+            return self.service.access.public_url
+        host = next((host for host in self.service.settings.host if not host.startswith(UNIX)), None)
         if host is None:
             return "http://localhost"  # by whatever passes requests on to the Unix socket
         return _url("localhost" if host in ("0.0.0.0", "::") else host, port)

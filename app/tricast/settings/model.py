@@ -28,6 +28,7 @@ from tricast.settings.values import (
     OwnOrigins,
     PageOrigins,
     Pause,
+    PublicUrlText,
     Rate,
     Room,
     Secrets,
@@ -95,6 +96,12 @@ class Settings(BaseSettings):
         "Nobody's session counts there.",
         allowed="origins such as https://shop.example, https://*.shop.example or capacitor://localhost, "
         "separated by commas, or *",
+    )
+    public_url: PublicUrlText = _setting(
+        None,
+        "Where people and clients find the server; with the path, where a proxy serves it below one. "
+        "Links lead there, and its origin is one of the server's own.",
+        allowed="a URL such as https://events.example or https://example.com/tricast",
     )
     own_origins: OwnOrigins = _setting(
         (),

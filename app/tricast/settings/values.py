@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, Secret
 
 from tricast.errors import BadRequest
 from tricast.origin import OriginRule
+from tricast.public_url import PublicUrl
 
 MIN_SECRET_CHARS = 32
 
@@ -102,6 +103,13 @@ def _own_origin(value: str) -> str:
     return value
 
 
+def _public_url(value: str) -> str:
+    try:
+        return str(PublicUrl.parse(value))
+    except BadRequest as error:
+        raise Explained(error.detail) from None
+
+
 def _rule(value: str) -> OriginRule:
     try:
         return OriginRule.parse(value)
@@ -129,6 +137,7 @@ Size = Annotated[int, BeforeValidator(parse_size)]
 Room = Annotated[PositiveInt | None, BeforeValidator(parse_size)]
 Count = Annotated[PositiveInt | None, BeforeValidator(_off)]
 Rate = Annotated[_Positive | None, BeforeValidator(_off)]
+PublicUrlText = Annotated[str | None, AfterValidator(lambda value: value and _public_url(value))]
 LogUrl = Annotated[str, AfterValidator(_log_url)]
 Secrets = Annotated[tuple[Annotated[SecretStr, AfterValidator(_secret)], ...], BeforeValidator(_items)]
 Hosts = Annotated[

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from functools import lru_cache
 from typing import Any
-from urllib.parse import quote
 
 from tricast.errors import TricastError
 from tricast.hub.caller import Caller
 from tricast.hub.poll import Answer
 from tricast.transports import direct, http
 from tricast.transports.door import Door, address_of
-from tricast.transports.query import MAX_REMEMBERED_BYTES, Query, parse
+from tricast.transports.query import Query, parse
 from tricast.wire.start import LATEST, Start
 
 # Headers that the ordinary path has something to do for.
@@ -72,7 +70,7 @@ def _park(
     start: Start | int,
     cors: http.Headers,
 ) -> None:
-    next_link = link_of(scope, query)
+    next_link = link_of(query)
 
     def respond(answer: Answer) -> None:
         way.respond(_poll_response(answer, next_link, cors))
@@ -119,7 +117,7 @@ async def poll(
     try:
         await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
         if waiting.done():
-            status, headers, body = _poll_parts(waiting.result(), link_of(scope, query), cors)
+            status, headers, body = _poll_parts(waiting.result(), link_of(query), cors)
             await http.reply(scope, send, status, headers, body)
         else:
             # Nobody reads this, but a host's middleware waits for a response (Starlette's
@@ -130,15 +128,12 @@ async def poll(
         gone.cancel()
 
 
-def link_of(scope: Any, query: Query) -> bytes:
-    """The beginning of the `Link` to the next poll; the cursor follows."""
-    path, rest = scope["path"], query.rest
-    return _link(path, rest) if len(rest) <= MAX_REMEMBERED_BYTES else _link.__wrapped__(path, rest)
+def link_of(query: Query) -> bytes:
+    """The beginning of the `Link` to the next poll; the cursor follows.
 
-
-@lru_cache(maxsize=4096)
-def _link(path: str, rest: str) -> bytes:
-    return f"<{quote(path)}?{rest}&cursor=".encode()
+    Relative to the request's URL (RFC 3986 §5.2), whatever path a proxy serves that below.
+    """
+    return b"<?%b&cursor=" % query.rest.encode()
 
 
 async def _until_gone(receive: Any) -> None:

@@ -50,7 +50,7 @@ function entry(said) {
 }
 
 const notSetUp = () =>
-  card('Almost there', 'This server has no people yet. When it started it printed a link beginning with', h('pre', null, `${location.origin}/#/setup/…`),
+  card('Almost there', 'This server has no people yet. When it started it printed a link beginning with', h('pre', null, `${new URL('.', document.baseURI).href}#/setup/…`),
     h('p.muted', null, 'Open that link to make the first admin. It is new at each start: restart the server if you have lost it.'));
 
 /** Login, name, password of somebody new. @param {{login?: string | null, name?: string | null}} given */

@@ -30,11 +30,12 @@ class Accounts:
         origins: OriginRules,
         *,
         offer_setup: bool,
+        cookie_path: str,
         cost: Cost | None,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
-        self.cookies = Cookies(clock=clock)
+        self.cookies = Cookies(clock=clock, path=cookie_path)
         self.sessions = Sessions(hub, clock=clock)
         self.people = People(hub, self.sessions, clock=clock)
         self.invites = Invites(hub, self.people, keys, clock=clock)

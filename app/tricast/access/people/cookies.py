@@ -1,8 +1,9 @@
 """The cookie of a session: its id and the time of writing, signed.
 
 Over https it is called `__Host-tricast_session`, which browsers take from this very
-host only: a page on a sibling's host can't plant a session of its own. Over plain
-http there is no such thing, and it is `tricast_session`.
+host only: a page on a sibling's host can't plant a session of its own. Below a path
+it is `__Secure-tricast_session`, with that path (`__Host-` is for `Path=/`: RFC 6265bis
+§4.1.3.2). Over plain http there is no such thing, and it is `tricast_session`.
 """
 
 from __future__ import annotations
@@ -20,12 +21,11 @@ from tricast.errors import NotStarted
 
 COOKIE: Final = "tricast_session"
 SECURE_COOKIE: Final = f"__Host-{COOKIE}"
+SECURE_COOKIE_BELOW: Final = f"__Secure-{COOKIE}"
 SESSION_TTL_S: Final = 30 * 86_400
 RENEW_AFTER_S: Final = 86_400
 MAX_COOKIE_CHARS: Final = 512
 
-_NAME = COOKIE.encode()
-_SECURE_NAME = SECURE_COOKIE.encode()
 _TEXT = re.compile(rb"[A-Za-z0-9_.-]{1,%d}" % MAX_COOKIE_CHARS)
 
 
@@ -38,10 +38,15 @@ class Shown:
 
 
 class Cookies:
-    """Writes cookies and reads them, once it was given its secrets; remembers (bounded) what it read."""
+    """Writes cookies and reads them, once it was given its secrets; remembers (bounded) what it read.
 
-    def __init__(self, *, clock: Callable[[], float], remembered: int = 10_000) -> None:
+    `path`: what the server is below, '' for nothing.
+    """
+
+    def __init__(self, *, clock: Callable[[], float], path: str = "", remembered: int = 10_000) -> None:
         self._clock = clock
+        self._path = path or "/"
+        self._secure_name = SECURE_COOKIE_BELOW if path else SECURE_COOKIE
         self._remembered = remembered
         self._serializer: URLSafeSerializer | None = None
         self._seen: OrderedDict[bytes, Shown] = OrderedDict()
@@ -58,7 +63,7 @@ class Cookies:
     def write(self, session_id: str, *, secure: bool) -> str:
         """The Set-Cookie header that makes a browser keep the session for 30 days."""
         text = self._signer().dumps([session_id, int(self._clock() * 1000)])
-        return _header(str(text), secure=secure, max_age_s=SESSION_TTL_S)
+        return self._header(str(text), secure=secure, max_age_s=SESSION_TTL_S)
 
     def is_old(self, shown: Shown) -> bool:
         """Whether it was written a day ago, or longer: then it is to be written anew."""
@@ -66,11 +71,11 @@ class Cookies:
 
     def forget(self, *, secure: bool) -> str:
         """The Set-Cookie header that makes a browser drop it."""
-        return _header("", secure=secure, max_age_s=0)
+        return self._header("", secure=secure, max_age_s=0)
 
     def read(self, scope: Any) -> Shown | None:
         """What the request's cookie says; None if it has none, or one that isn't ours."""
-        text = _text_in(scope)
+        text = self._text_in(scope)
         if text is None:
             return None
         seen = self._seen.get(text)
@@ -83,6 +88,24 @@ class Cookies:
             if len(self._seen) > self._remembered:
                 self._seen.popitem(last=False)
         return shown
+
+    def is_in(self, scope: Any) -> bool:
+        """Whether a cookie of ours, good or not, is in the request."""
+        return self._text_in(scope) is not None
+
+    def _text_in(self, scope: Any) -> bytes | None:
+        wanted = (self._secure_name if is_secure(scope) else COOKIE).encode()
+        for name, value in scope["headers"]:
+            if name == b"cookie" and wanted in value:
+                for part in value.split(b";"):
+                    key, _, text = part.partition(b"=")
+                    if key.strip() == wanted:
+                        return bytes(text.strip())
+        return None
+
+    def _header(self, text: str, *, secure: bool, max_age_s: int) -> str:
+        name, more = (self._secure_name, "; Secure") if secure else (COOKIE, "")
+        return f"{name}={text}; Path={self._path}; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{more}"
 
     def _verify(self, text: bytes) -> Shown | None:
         if not _TEXT.fullmatch(text):  # itsdangerous skips what it can't read
@@ -102,24 +125,3 @@ class Cookies:
 def is_secure(scope: Any) -> bool:
     """Whether the request came by TLS, to us or to a proxy that we believe."""
     return scope.get("scheme") in ("https", "wss")
-
-
-def has_cookie(scope: Any) -> bool:
-    """Whether a cookie of ours, good or not, is in the request."""
-    return _text_in(scope) is not None
-
-
-def _text_in(scope: Any) -> bytes | None:
-    wanted = _SECURE_NAME if is_secure(scope) else _NAME
-    for name, value in scope["headers"]:
-        if name == b"cookie" and wanted in value:
-            for part in value.split(b";"):
-                key, _, text = part.partition(b"=")
-                if key.strip() == wanted:
-                    return bytes(text.strip())
-    return None
-
-
-def _header(text: str, *, secure: bool, max_age_s: int) -> str:
-    name, more = (SECURE_COOKIE, "; Secure") if secure else (COOKIE, "")
-    return f"{name}={text}; Path=/; Max-Age={max_age_s}; HttpOnly; SameSite=Lax{more}"

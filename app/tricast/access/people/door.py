@@ -71,6 +71,10 @@ class SessionDoor:
             self._sessions.seen(shown.session_id)
         return grant
 
+    def has_cookie(self, scope: Any) -> bool:
+        """Whether a request shows a session, good or not."""
+        return self._cookies.is_in(scope)
+
     def signed_in(self, scope: Any) -> SignedIn | None:
         """Who that is."""
         shown = self._cookies.read(scope)

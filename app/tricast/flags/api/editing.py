@@ -50,7 +50,7 @@ class _Editing:
             raise BadRequest("key: a flag needs one, a text of 1 to 200 characters", field="key")
         outcome = await self._apply(ask, app, edits.Create(key, value), reason)
         answer = flag_answer(ask, outcome, 201)
-        answer.headers["location"] = f"/v1/flags/{quote(key)}?app={quote(app, safe='')}"
+        answer.headers["location"] = f"../v1/flags/{quote(key)}?app={quote(app, safe='')}"
         return answer
 
     async def patch(self, ask: Ask) -> Response:

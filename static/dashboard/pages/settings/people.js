@@ -92,6 +92,6 @@ async function invite(again, person) {
   if (!made) return;
   again();
   await modal('Give them this link', (close) => [
-    h('p', null, `It works once, until ${new Date(made.expires_at).toLocaleString()}, for whoever has it: send it where only they can read it.`), code(made.link),
+    h('p', null, `It works once, until ${new Date(made.expires_at).toLocaleString()}, for whoever has it: send it where only they can read it.`), code(new URL(made.link, new URL('v1/invites', document.baseURI)).href),
     h('div.actions', null, h('button.button.primary', { type: 'button', onclick: () => close() }, 'Done'))], { wide: true });
 }

@@ -12,7 +12,7 @@ import { loaded } from './loaded.js';
 const GROUPS = [
   ['Retention', /retention|^recent/],
   ['Limits', /^max_|_rate$|_burst$|^connections_|_linger|^heartbeat|^drain/],
-  ['Origins and proxies', /origins|forwarded/],
+  ['Origins and proxies', /origins|public_url|forwarded/],
   ['Everything else', /./],
 ];
 /** @type {import('../../ui/table.js').Column[]} */
