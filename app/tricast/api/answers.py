@@ -25,6 +25,7 @@ from tricast.errors import (
     BadRequest,
     Forbidden,
     PreconditionRequired,
+    TooMany,
     TricastError,
     Unauthorized,
     Unavailable,
@@ -184,10 +185,27 @@ class Api:
         self._max_body_bytes = max_body_bytes
 
     def route(
-        self, path: str, handler: Handler, *, methods: Sequence[str], max_body_bytes: int | None = None
+        self,
+        path: str,
+        handler: Handler,
+        *,
+        methods: Sequence[str],
+        max_body_bytes: int | None = None,
+        refuse_for_now: Callable[[TricastError], Response] | None = None,
     ) -> Route:
-        """A Starlette route to `handler`. HEAD comes with GET, and OPTIONS is answered."""
+        """A Starlette route to `handler`. HEAD comes with GET, and OPTIONS is answered.
+
+        `refuse_for_now` makes the answer to a GET that is refused with TooMany or Unavailable: that of an
+        event stream, since EventSource takes a status for final (DELIVERY.md 23).
+        """
         limit = self._max_body_bytes if max_body_bytes is None else max_body_bytes
+
+        def refused(request: Request, error: TricastError) -> Response:
+            if refuse_for_now is None or request.method != "GET":
+                return problem_response(error)
+            return (
+                refuse_for_now(error) if isinstance(error, TooMany | Unavailable) else problem_response(error)
+            )
 
         async def endpoint(request: Request) -> Response:
             try:
@@ -198,12 +216,11 @@ class Api:
                     response = conditional(request, await handler(ask))
                     response.headers["x-request-id"] = ask.request_id
             except TricastError as error:
-                response = problem_response(error)
+                response = refused(request, error)
             except Exception:  # noqa: BLE001
                 _log.exception("%s %s failed", request.method, path)
-                response = problem_response(
-                    Unavailable("the server failed to do this; its log says why", retry_after_s=1)
-                )
+                failure = Unavailable("the server failed to do this; its log says why", retry_after_s=1)
+                response = refused(request, failure)
             http.add_cors(response.headers, request.scope, self._allowed_origin)
             return response
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
-from tricast.errors import BadRequest, TooMany, TricastError, Unavailable
+from tricast.errors import BadRequest, Draining, TooMany, TricastError, Unavailable
 from tricast.transports import http, longpoll, sse
 from tricast.transports.door import Door
 from tricast.transports.query import Query, TransportName, parse
@@ -65,6 +66,11 @@ async def subscribe(door: Door, scope: Any, receive: Any, send: Any, cors: http.
     except TricastError as problem:
         await http.refuse(scope, send, problem, cors)
         return
+    except asyncio.CancelledError:
+        # The server ends what has not begun (uvicorn's graceful time-out): a status would be final.
+        if chosen == "sse" and scope["method"] == "GET":
+            await sse.turn_away(scope, send, Draining("the server is stopping"), cors)
+        raise
     except Exception:
         if chosen != "sse" or scope["method"] != "GET":
             raise

@@ -19,7 +19,7 @@ from tricast import Api, Ask, BadRequest, Caller, Grant, Hub, NotFound
 from tricast.flags import ofrep
 from tricast.flags.answers import Answers
 from tricast.flags.api.place import Place, place_of
-from tricast.flags.api.stream import Bells, Streams
+from tricast.flags.api.stream import Bells, Streams, refuse_for_now
 from tricast.flags.ofrep import Reply
 from tricast.flags.store import Flags
 from tricast.flags.stored import EnvironmentFlags
@@ -60,7 +60,7 @@ def ofrep_routes(
         routes += [
             api.route(base + _BULK, service.bulk, methods=["POST"], max_body_bytes=limit),
             api.route(base + _BULK + "/{key:path}", service.one, methods=["POST"], max_body_bytes=limit),
-            api.route(base + _STREAM, streams.open, methods=["GET"]),
+            api.route(base + _STREAM, streams.open, methods=["GET"], refuse_for_now=refuse_for_now),
         ]
     return routes
 

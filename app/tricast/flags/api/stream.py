@@ -9,6 +9,7 @@ missed nothing, and any other is told at once.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
@@ -38,6 +39,8 @@ _HEADERS: Final = {
 }
 _RETRY_S: Final = 5.0
 _PARTING_S: Final = 1.0
+
+_log = logging.getLogger("tricast.flags")
 
 _Write = Callable[[bytes], Awaitable[None]]
 
@@ -104,12 +107,20 @@ class Streams:
         return self._flags.environment(place.app, place.environment).etag
 
 
+def refuse_for_now(error: TricastError) -> Response:
+    """The answer to a stream that is refused for now: EventSource stops for ever on a 429 or 503
+    (DELIVERY.md 23), and from this it comes back."""
+    wait_s = _RETRY_S if error.retry_after_s is None else max(1.0, error.retry_after_s)
+    return Response(ofrep.goodbye(error.code, round(wait_s * 1000)), headers=_HEADERS)
+
+
 class _Head(Response):
     """What a stream begins with."""
 
     def __init__(self) -> None:
         self.status_code = 200
         self.background = None
+        self._has_begun = False
         self.init_headers(_HEADERS)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -117,6 +128,7 @@ class _Head(Response):
         await send({"type": "http.response.body"})
 
     async def _begin(self, send: Any) -> None:
+        self._has_begun = True
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
 
 
@@ -140,18 +152,21 @@ class _Stream(_Head):
                 await self._begin(send)
                 await self._while_wanted(session, receive, write)
                 await send({"type": "http.response.body"})
-        except (TooMany, Unavailable) as error:
-            # EventSource stops for ever on a 429 or 503 (DELIVERY.md 23); from this it comes back.
-            wait_s = _RETRY_S if error.retry_after_s is None else max(1.0, error.retry_after_s)
-            await self._begin(send)
-            await send(
-                {"type": "http.response.body", "body": ofrep.goodbye(error.code, round(wait_s * 1000))}
-            )
         except TricastError as error:
-            refusal = problem_response(error)
-            for name, value in self.headers.items():
-                refusal.headers.setdefault(name, value)
-            await refusal(scope, receive, send)
+            await self._refuse(error, scope, receive, send)
+        except Exception:
+            if self._has_begun:
+                raise
+            _log.exception("a stream of flags could not begin")
+            failure = Unavailable("the server failed to do this; its log says why")
+            await self._refuse(failure, scope, receive, send)
+
+    async def _refuse(self, error: TricastError, scope: Any, receive: Any, send: Any) -> None:
+        is_for_now = isinstance(error, TooMany | Unavailable)
+        refusal = refuse_for_now(error) if is_for_now else problem_response(error)
+        for name, value in self.headers.items():  # (CORS, and the request's id)
+            refusal.headers.setdefault(name, value)
+        await refusal(scope, receive, send)
 
     async def _while_wanted(self, session: Session, receive: Any, write: _Write) -> None:
         """Write until the session or the client ends; then, to a client that is there, why."""
