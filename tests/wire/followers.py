@@ -6,16 +6,20 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.clients.npm import ROOT, packages
+from tests.wire.programs.follow_python import CLIENTS
 
 HERE = Path(__file__).parent
+MANIFEST = HERE / "package.json"
 PROGRAMS = HERE / "programs"
 PATIENCE_S = 45.0
 README_URL = "'localhost:8080/v1/events?topic=demo/**"
@@ -36,37 +40,55 @@ def shell_loop(url: str) -> str:
     return found[1].replace(README_URL, f"'{url}")
 
 
-def commands(url: str, folder: Path) -> Mapping[str, tuple[list[str], dict[str, str], str]]:
-    """By name: command, environment that it needs, transport. `folder` has the npm packages."""
+def jdk() -> list[str] | None:
+    """The command that runs `Jdk.java`, or None where no JDK (11 or newer) is installed."""
+    if shutil.which("javac") is None:
+        return None
+    # (little is compiled and little is kept: seconds less of a processor)
+    return ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", str(PROGRAMS / "Jdk.java")]
+
+
+def commands(url: str) -> Mapping[str, tuple[list[str], dict[str, str], str]]:
+    """By name: command, environment that it needs, transport."""
+    node = ["node", str(PROGRAMS / "follow_node.mjs")]
     python = [sys.executable, "-W", "error"]
-    node = ["node", str(PROGRAMS / "follow_eventsource.mjs"), url + "&transport=sse"]
+    lines = [*python, str(PROGRAMS / "follow_python.py")]
     websockets = [*python, str(PROGRAMS / "follow_websockets.py")]
+    java = jdk()
+    sse = url + "&transport=sse"
     return {
-        "npm eventsource": (node, {"TRICAST_NPM": str(folder)}, "sse"),
-        "httpx-sse": ([*python, str(PROGRAMS / "follow_httpx_sse.py"), url], {}, "sse"),
-        "httpx2": ([*python, str(PROGRAMS / "follow_httpx2.py"), url], {}, "sse"),
-        "the shell loop": (["bash", "-c", shell_loop(url)], {}, "sse"),
-        "websockets, async for": ([*websockets, "idiom", url], BRISK, "websocket"),
-        "websockets, a loop": ([*websockets, "loop", url], BRISK, "websocket"),
+        **{
+            f"npm {name}": ([*node, name, sse], {}, "sse")
+            for name in json.loads(MANIFEST.read_text())["dependencies"]
+        },
+        **{name: ([*lines, name, url], {}, "sse") for name in CLIENTS},
+        **({"JDK java.net.http": ([*java, "follow", url], {}, "sse")} if java else {}),
+        "curl": (["bash", "-c", shell_loop(url)], {}, "sse"),
+        "PyPI websockets, async for": ([*websockets, "idiom", url], BRISK, "websocket"),
+        "PyPI websockets, a loop": ([*websockets, "loop", url], BRISK, "websocket"),
     }
 
 
 @dataclass
 class Follower:
-    """What a client has said: the `n` of its events' data."""
+    """A client, and the data of the events that it has reported."""
 
     name: str
     transport: str
     process: asyncio.subprocess.Process
     changed: asyncio.Condition
-    numbers: list[int] = field(default_factory=list)
+    reported: list[Any] = field(default_factory=list)
     errors: str = ""
 
     async def read(self) -> None:
         assert self.process.stdout is not None
         while line := await self.process.stdout.readline():
+            try:
+                data = json.loads(line)["data"]
+            except ValueError:
+                data = line  # (an envelope that was cut)
             async with self.changed:
-                self.numbers.append(json.loads(line)["data"]["n"])
+                self.reported.append(data)
                 self.changed.notify_all()
         async with self.changed:
             self.changed.notify_all()
@@ -82,7 +104,7 @@ class Follower:
 
     def __str__(self) -> str:
         runs = "runs" if self.runs else f"ended with {self.process.returncode}"
-        return f"{self.name}: {runs}, {len(self.numbers)} events, stderr {self.errors[-500:]!r}"
+        return f"{self.name}: {runs}, {len(self.reported)} events, stderr {self.errors[-500:]!r}"
 
 
 class Followers:
@@ -95,34 +117,34 @@ class Followers:
     def count(self, transport: str) -> int:
         return sum(each.transport == transport for each in self.each)
 
-    @property
-    def least(self) -> int:
-        """So many events has the one that has the fewest."""
-        return min(len(each.numbers) for each in self.each)
-
     async def have(self, count: int) -> None:
-        """Wait until everyone has so many events."""
+        """Wait until everyone has reported so many events."""
 
         def arrived() -> bool:
-            return self.least >= count or not all(each.runs for each in self.each)
+            return all(len(each.reported) >= count or not each.runs for each in self.each)
 
         try:
             async with asyncio.timeout(PATIENCE_S), self._changed:
                 await self._changed.wait_for(arrived)
         except TimeoutError:
             pass
-        assert self.least >= count, "\n".join([f"not all have {count} events", *map(str, self.each)])
+        late = [str(each) for each in self.each if len(each.reported) < count]
+        assert not late, "\n".join([f"not all have {count} events:", *late])
 
 
 @asynccontextmanager
-async def following(url: str) -> AsyncIterator[Followers]:
-    """All clients, of `url` (which has its topic and nothing else in the query), until the block ends."""
+async def following(url: str, *names: str) -> AsyncIterator[Followers]:
+    """Clients of `url` (which has its topic and nothing else in the query), until the block ends.
+
+    Those of these names; without any, all.
+    """
     changed = asyncio.Condition()
-    folder = packages(HERE / "package.json")
+    npm = {"TRICAST_NPM": str(packages(MANIFEST))}
     async with AsyncExitStack() as stack:
         each = [
-            await stack.enter_async_context(_started(name, *how, changed))
-            for name, how in commands(url, folder).items()
+            await stack.enter_async_context(_started(name, command, npm | needed, transport, changed))
+            for name, (command, needed, transport) in commands(url).items()
+            if name in names or not names
         ]
         yield Followers(each, changed)
 

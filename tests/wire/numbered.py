@@ -9,8 +9,16 @@ from contextlib import asynccontextmanager
 import httpx2
 
 TOPIC = "demo/numbered"
+# What `str.splitlines` takes for the end of a line, beside CR and LF.
+LINE_BREAKS = "\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e"
 BATCH = 10
 EVERY_S = 0.02
+
+
+def data_of(number: int) -> dict[str, object]:
+    """Of different lengths, so that what cuts a stream cuts it anywhere; each with something to trip over."""
+    odd = LINE_BREAKS[number % len(LINE_BREAKS)]
+    return {"n": number, f"a{odd}": f"{odd}data: {odd}{odd}·{odd}" + "·" * (number * 37 % 101)}
 
 
 class Numbered:
@@ -22,12 +30,8 @@ class Numbered:
         self._stopping = asyncio.Event()
 
     def _batch(self) -> list[dict[str, object]]:
-        """The next ones; of different lengths, so that what cuts a stream cuts them anywhere."""
         numbers = range(self.acknowledged, self.acknowledged + BATCH)
-        return [
-            {"topic": TOPIC, "id": f"n{number}", "data": {"n": number, "pad": "·" * (number * 37 % 101)}}
-            for number in numbers
-        ]
+        return [{"topic": TOPIC, "id": f"n{number}", "data": data_of(number)} for number in numbers]
 
     async def run(self) -> None:
         """A batch is repeated, with its ids, until it is acknowledged."""

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import pytest
 from tests.clients.faultproxy import proxying
+from tests.clients.npm import ROOT
 from tests.faults.faultserver import FaultServer
-from tests.faults.faultwire import connected
-from tests.wire.followers import Followers, following, shell_loop
-from tests.wire.numbered import TOPIC, publishing
+from tests.faults.faultwire import Wire, connected, eventually
+from tests.wire.followers import PROGRAMS, Followers, commands, following, jdk, shell_loop
+from tests.wire.numbered import LINE_BREAKS, TOPIC, data_of, publishing
 
 LEAST = 1000
 KILLS = 2
+# They report nothing of a chunk that is cut; so the same cut again and again keeps them where they are.
+READERS_OF_WHOLE_CHUNKS = {"PyPI urllib3", "PyPI launchdarkly-eventsource"}
 
 
 @pytest.fixture
@@ -52,14 +55,26 @@ async def all_live(server: FaultServer, followers: Followers) -> None:
 
 
 def heard(followers: Followers, total: int) -> None:
-    """Everyone has heard 0, 1, 2, … up to `total`, and nothing else."""
+    """Everyone has reported the events 0, 1, 2, … up to `total` unaltered, and nothing else."""
     wrong = {}
     for each in followers.each:
-        pairs = enumerate(each.numbers)
-        first = next((f"{n} where {at} was due" for at, n in pairs if n != at), "")
-        if first or len(each.numbers) != total:
-            wrong[each.name] = f"{len(each.numbers)} of {total} events; {first} {each.errors[-500:]}"
+        pairs = enumerate(each.reported)
+        first = next((f"{data!r} where {at} was due" for at, data in pairs if data != data_of(at)), "")
+        if first or len(each.reported) != total:
+            wrong[each.name] = f"{len(each.reported)} of {total} events; {first} {each.errors[-500:]}"
     assert not wrong
+
+
+async def test_they_report_each_event_before_anything_else_is_written(server: FaultServer) -> None:
+    # No heartbeat pushes out what a client's buffer holds back: none is due before the test ends.
+    await asyncio.to_thread(server.start, heartbeat_s="10m")
+    async with following(where(server.port)) as followers, await Wire.open(server.port) as publisher:
+        await all_live(server, followers)
+        for number in range(len(LINE_BREAKS)):
+            answer = await publisher.publish({"topic": TOPIC, "data": data_of(number)})
+            assert answer.status == 201, answer
+            await followers.have(number + 1)
+        heard(followers, len(LINE_BREAKS))
 
 
 async def test_they_hear_every_event_once_while_the_server_is_killed_and_started_again(
@@ -83,10 +98,11 @@ async def test_they_hear_every_event_once_through_connections_that_are_cut_in_th
     server: FaultServer,
 ) -> None:
     await asyncio.to_thread(server.start)
+    readers_of_parts = commands("").keys() - READERS_OF_WHOLE_CHUNKS
     async with proxying(server.port) as proxy:
         # Room for the beginning of a stream and some events: who has more was cut, and came back.
         proxy.faults.truncate_bytes, at_most = 4001, 13
-        async with following(where(proxy.port)) as followers:
+        async with following(where(proxy.port), *readers_of_parts) as followers:
             await all_live(server, followers)
             async with publishing(server.port) as numbered:
                 await followers.have(at_most + 1)
@@ -96,6 +112,49 @@ async def test_they_hear_every_event_once_through_connections_that_are_cut_in_th
                 await followers.have(max(numbered.acknowledged, LEAST))
             await followers.have(numbered.acknowledged)
             heard(followers, numbered.acknowledged)
+
+
+async def test_a_client_that_begins_anew_after_a_502_resumes_from_the_id_in_its_query(
+    server: FaultServer,
+) -> None:
+    await asyncio.to_thread(server.start)
+    async with (
+        proxying(server.port) as proxy,
+        following(where(proxy.port), "npm reconnecting-eventsource") as followers,
+        await Wire.open(server.port) as publisher,
+    ):
+        await all_live(server, followers)
+        for number in range(4):
+            if number % 2:
+                # Final for EventSource: what wraps it makes another, which has no id of its own.
+                proxy.faults.status, asked = 502, proxy.seen["sse"]
+                proxy.cut()
+                await eventually(lambda asked=asked: proxy.seen["sse"] > asked)
+            answer = await publisher.publish({"topic": TOPIC, "data": data_of(number)})
+            assert answer.status == 201, answer
+            proxy.faults.status = None
+            await followers.have(number + 1)
+        heard(followers, 4)
+
+
+def test_the_table_of_the_docs_has_these_clients_and_the_code_that_they_run() -> None:
+    table = (
+        (ROOT / "docs" / "protocol.md").read_text().partition("<!-- clients -->")[2].partition("<!-- /")[0]
+    )
+    rows = [line.strip("| ").split(" | ") for line in table.strip().splitlines()[2:]]
+    named = {client.replace("`", "") for client, *_ in rows}
+    run = {name.partition(",")[0] for name in commands("http://127.0.0.1:1/")}
+    assert named == run | {"JDK java.net.http"}
+    programs = [ROOT / "README.md", *PROGRAMS.glob("*.*")]
+    source = "\n".join(path.read_text() for path in programs)
+    code = [reads.split("`")[1] for _, reads, _ in rows]
+    assert [line for line in code if not all(part in source for part in line.split("…"))] == []
+
+
+def test_java_net_http_is_among_them() -> None:
+    if jdk() is None:
+        pytest.skip("no JDK is installed (Debian, Ubuntu: apt-get install default-jdk-headless)")
+    assert "JDK java.net.http" in commands("http://127.0.0.1:1/")
 
 
 async def test_the_command_line_of_websockets_shows_events_and_publishes(server: FaultServer) -> None:
