@@ -118,7 +118,9 @@ async def test_commands_of_a_client_that_only_ends_its_side_are_carried_out(dire
     await settled(lambda: not direct.hub.connections and not direct.server.connections)
 
 
-@pytest.mark.parametrize("last", [masked(TEXT, b"no json"), b"\xf1\x80\x00\x00\x00\x00"])
+@pytest.mark.parametrize(
+    "last", [masked(TEXT, b"no json"), b"\xf1\x80\x00\x00\x00\x00", masked(TEXT, b"\xff")]
+)
 async def test_a_close_behind_what_is_refused_is_not_answered_with_1000(
     direct: Installation, last: bytes
 ) -> None:
@@ -128,6 +130,17 @@ async def test_a_close_behind_what_is_refused_is_not_answered_with_1000(
             rest = await client.connection.rest()
     assert b"\x88\x02\x03\xe8" not in rest
     assert b"\x88" in rest
+
+
+async def test_nothing_behind_text_that_is_not_utf_8_is_carried_out(direct: Installation) -> None:
+    """RFC 6455 §7.1.7: nothing is processed after the connection has failed."""
+    with await WebSocket.open(direct.port, ["other/**"]) as client:
+        await client.connection.send(frames("demo/a", 3) + masked(TEXT, b"\xff") + frames("demo/b", 3))
+        async with patience():
+            rest = await client.connection.rest()
+    assert b"\x03\xeftext that is not UTF-8" in rest
+    assert direct.hub.stats.published == 3
+    assert await stored(direct, "demo/a", 3) == [0, 1, 2]
 
 
 async def test_a_close_in_the_middle_of_slow_commands_waits_for_them(served: Installation) -> None:

@@ -20,6 +20,7 @@ _USER_TIMEOUT_MS: Final = 60_000
 _CLOSE_TIMEOUT_S: Final = 2.0
 _TURN_BYTES: Final = 8 * 1024
 _MAX_LATE_BYTES: Final = 16 * 1024
+_NOT_UTF_8: Final = "text that is not UTF-8"
 _TCP_INFO: Final = getattr(socket, "TCP_INFO", None)
 _TCP_INFO_BYTES: Final = 148
 # tcpi_unacked, tcpi_last_ack_recv, tcpi_notsent_bytes (struct tcp_info, linux/tcp.h)
@@ -372,7 +373,7 @@ class WebSocketStream(_Stream):
         if self._conn.parser_exc is None and self._conn.close_expected():
             # A Close, and what it answers pings with that came just before.
             self._unread.clear()
-            self._farewell = output
+            self._farewell = close_frame(1007, _NOT_UTF_8) if self._is_refused else output
             self._read()
             self._close_in_turn()
             return
@@ -411,6 +412,9 @@ class WebSocketStream(_Stream):
         try:
             text = message.decode()
         except UnicodeDecodeError:
-            self._conn.fail(1007, "text that is not UTF-8")
+            # Nothing that follows is processed (RFC 6455 §7.1.7); a Close among it doesn't make it 1000.
+            self._received = None
+            self._is_refused = True
+            self._conn.fail(1007, _NOT_UTF_8)
             return
         self._received(text)
