@@ -236,7 +236,7 @@ def test_head_and_options_answer_as_documented(served: Served, openapi: Document
         openapi.check("Cursor", head.headers["tricast-cursor"])
         assert client.head(EVENTS).status_code == 400
         stream = client.head(EVENTS, params={"topic": "a"}, headers={"accept": "text/event-stream"})
-        assert stream.headers["content-type"] == "text/event-stream"
+        assert stream.headers["content-type"] == "text/event-stream; charset=utf-8"
         options = client.options(EVENTS)
         assert options.status_code == 204
         openapi.check_answer("options", EVENTS, options)

@@ -214,7 +214,7 @@ def test_whoever_accepts_event_streams_gets_one_unless_transport_says_other(
     served: Served, accept: str
 ) -> None:
     with served.events("topic=a", {"Accept": accept}) as stream:
-        assert stream.head.header("content-type") == "text/event-stream"
+        assert stream.head.header("content-type") == "text/event-stream; charset=utf-8"
     poll = get(served, "topic=a&timeout=0&transport=poll", ("Accept", accept))
     assert poll.header("content-type") == "application/json"
     with served.events("topic=a&transport=sse", {"Accept": "application/json"}) as stream:
@@ -242,7 +242,7 @@ def test_all_lines_of_accept_count(served: Served) -> None:
                 b"GET /v1/events?topic=a HTTP/1.1\r\nHost: localhost\r\n"
                 + f"Accept: {first}\r\nAccept: text/event-stream\r\n\r\n".encode()
             )
-            assert connection.head().header("content-type") == "text/event-stream"
+            assert connection.head().header("content-type") == "text/event-stream; charset=utf-8"
 
 
 LAST_EVENT_IDS = (

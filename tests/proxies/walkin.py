@@ -49,7 +49,7 @@ class Walkin:
             "GET", "/v1/events", params={"topic": topic}, headers=asked, timeout=None
         ) as response:
             assert response.status_code == 200, await response.aread()
-            assert response.headers["content-type"] == "text/event-stream"
+            assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
             yield Stream(response)
 
     async def poll(self, topic: str, **headers: str) -> httpx2.Response:

@@ -79,7 +79,7 @@ async def subscribe(door: Door, scope: Any, receive: Any, send: Any, cors: http.
         await sse.turn_away(scope, send, failure, cors)
         return
     if scope["method"] == "HEAD":
-        kind = b"text/event-stream" if chosen == "sse" else b"application/json"
+        kind = sse.CONTENT_TYPE if chosen == "sse" else b"application/json"
         cursor = (b"tricast-cursor", door.hub.position.encode())
         # (no Content-Length: a GET's is not known before it is answered)
         await http.reply(scope, send, 200, ((b"content-type", kind), http.NO_STORE, cursor, *cors), None)

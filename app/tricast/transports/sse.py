@@ -13,8 +13,11 @@ from tricast.transports.portable import PortableOutlet, stream_sse
 from tricast.wire import control
 from tricast.wire.start import Start
 
+# Always UTF-8 (WHATWG HTML §9.2.4). It is named for HTTP clients that read other text as ISO-8859-1, such as
+# Python's requests.
+CONTENT_TYPE = b"text/event-stream; charset=utf-8"
 _HEADERS = (
-    (b"content-type", b"text/event-stream"),
+    (b"content-type", CONTENT_TYPE),
     http.NO_STORE,
     (b"x-accel-buffering", b"no"),
 )

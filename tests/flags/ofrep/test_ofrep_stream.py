@@ -16,7 +16,7 @@ OK = {"retry": "1000", "": "ok"}
 def test_a_stream_begins_with_where_the_environment_is(app: App) -> None:
     with app.stream() as stream:
         assert stream.head.status == 200
-        assert stream.head.header("content-type") == "text/event-stream"
+        assert stream.head.header("content-type") == "text/event-stream; charset=utf-8"
         assert stream.head.header("cache-control") == "no-store"
         assert stream.head.header("x-accel-buffering") == "no"
         assert stream.head.header("connection") == "close"
@@ -105,7 +105,7 @@ def test_a_head_request_has_the_head_and_ends(app: App) -> None:
     with app.http() as client:
         answer = client.head(app.stream_path)
     assert (answer.status_code, answer.content) == (200, b"")
-    assert answer.headers["content-type"] == "text/event-stream"
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
 
 
 def test_an_http_1_0_client_gets_a_stream(app: App) -> None:

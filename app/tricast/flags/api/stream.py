@@ -32,7 +32,7 @@ from tricast.flags.api.place import Place, place_of
 from tricast.flags.store import Flags
 
 _HEADERS: Final = {
-    "content-type": "text/event-stream",
+    "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-store",
     "x-accel-buffering": "no",
     "connection": "close",
