@@ -182,7 +182,7 @@ def _number(value: Any, definition: Definition | None) -> Any:
 def refetch(etag: str) -> bytes:
     """What makes a provider ask again. `etag` comes back as `flagConfigEtag` and as `Last-Event-ID`."""
     data = orjson.dumps({"type": "refetchEvaluation", "etag": etag})
-    return b"id: %b\nevent: message\ndata: %b\n\n" % (etag.encode(), data)
+    return b"event: message\ndata: %b\nid: %b\n\n" % (data, etag.encode())
 
 
 def opening(etag: str, last_event_id: str | None) -> bytes:

@@ -49,22 +49,27 @@ def pong_frame(data: bytes) -> bytes:
 
 
 def sse_block(text: bytes, cursor: str | None = None, event: str | None = None, retry: int = 0) -> bytes:
-    """`text` (one line of JSON) as one block of an event stream (WHATWG HTML §9.2)."""
+    """`text` (one line of JSON) as one block of an event stream (WHATWG HTML §9.2).
+
+    The id is last: there are clients that resume from it once they have its line, also where the stream was
+    cut before the end of the block, and then never get the event.
+    """
     parts = []
     if event is not None:
         parts.append(f"event: {event}\n".encode())
-    if cursor is not None:
-        parts.append(f"id: {cursor}\n".encode())
     if retry:
         parts.append(f"retry: {retry}\n".encode())
-    return b"".join((*parts, b"data: ", text, b"\n\n"))
+    parts += (b"data: ", text, b"\n")
+    if cursor is not None:
+        parts.append(f"id: {cursor}\n".encode())
+    return b"".join((*parts, b"\n"))
 
 
 def event_block(event: Event, cursor: str | None) -> bytes:
     """`event` as an SSE block: no `event:` line, so that `onmessage` just works."""
     if cursor is None:
         return b"".join((b"data: ", event.json, b"\n\n"))
-    return b"".join((b"id: ", cursor.encode(), b"\ndata: ", event.json, b"\n\n"))
+    return b"".join((b"data: ", event.json, b"\nid: ", cursor.encode(), b"\n\n"))
 
 
 LAST_CHUNK: Final = b"0\r\n\r\n"

@@ -18,10 +18,10 @@ READ_S = 120
 
 
 class Stream:
-    """What was taken from one stream after another; `headers` make the next go on where the last ended."""
+    """What is taken from one stream; `headers` make it go on after `last_event_id`."""
 
-    def __init__(self) -> None:
-        self.last_event_id = ""
+    def __init__(self, last_event_id: str = "") -> None:
+        self.last_event_id = last_event_id
         self._fields: dict[str, str] = {}
 
     @property
@@ -47,7 +47,6 @@ class Stream:
                 self.take(fields.get("event"), fields["data"], fields.get("id"))
 
     def take_lines(self, lines: Iterable[str | bytes]) -> None:
-        self._fields = {}
         for line in lines:
             self.take_line(line)
 
@@ -169,6 +168,7 @@ def follow(name: str, url: str) -> None:
             CLIENTS[name](url, stream)
         except Exception as error:  # noqa: BLE001 (each client has its own for a connection that is lost)
             print(repr(error), file=sys.stderr, flush=True)  # noqa: T201
+        stream = Stream(stream.last_event_id)
         time.sleep(WAIT_S)
 
 
