@@ -134,6 +134,9 @@ def test_a_token_or_key_beside_the_cookie_works_from_an_allowed_origin(server: S
     headers = {"Authorization": "", "cookie": cookie, "origin": APP}
     with server.websocket(f"topic=shop/**&token={token}", additional_headers=headers) as talk:
         assert talk.next()["type"] == "tricast.hello"
+    offered: Any = ["tricast.v1", f"tricast.auth.{token}"]
+    with server.websocket("topic=shop/**", additional_headers=headers, subprotocols=offered) as talk:
+        assert talk.next()["type"] == "tricast.hello"
 
 
 def test_a_page_of_an_allowed_origin_can_neither_sign_in_nor_out(server: Served, cookie: str) -> None:

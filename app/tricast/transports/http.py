@@ -103,7 +103,7 @@ def without_slash(scope: Any) -> Any:
     handshake. A slash that belongs to a name is sent as `%2F`, and stays.
     """
     path: str = scope["path"]
-    if not path.endswith("/") or path.endswith("//") or path == "/":
+    if not path.endswith("/") or path.endswith("//") or path == f"{scope.get('root_path', '')}/":
         return scope
     raw: bytes = (scope.get("raw_path") or b"").partition(b"?")[0]
     if raw[-3:].lower() == b"%2f":
