@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi import checks
 from tests.api.served import Served
+from tests.harness.repetitions import often
 
 from tricast.api.openapi import openapi as document
 from tricast.flags.api.openapi import FLAGS_PATHS, FLAGS_SCHEMAS
 
-_EXAMPLES = 20
+_EXAMPLES = often(10, 60)
 _QUICK = settings(
     max_examples=_EXAMPLES,
     deadline=None,
@@ -90,6 +91,7 @@ def hasten(case: Any) -> None:
         case.query = {**(case.query or {}), "timeout": "0"}
 
 
+@pytest.mark.repeated
 @documented.parametrize()
 @_QUICK
 @pytest.mark.timeout(300)

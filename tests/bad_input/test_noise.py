@@ -6,13 +6,16 @@ import json
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from tests.api.served import Served, masked
 from tests.bad_input.test_websocket import Wire
+from tests.harness.repetitions import often
 
+pytestmark = pytest.mark.repeated
 NOISE = settings(
-    max_examples=250,
+    max_examples=often(100, 1000),
     deadline=None,
     derandomize=True,
     database=None,

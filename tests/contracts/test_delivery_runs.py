@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.harness.clients import TRANSPORTS, TransportName, listen, offset_of
 from tests.harness.follower import Follower, Published
+from tests.harness.repetitions import often
 from tests.harness.server import Installation, Path_, url_of
 from tests.harness.sockets import patience
 
@@ -24,8 +25,8 @@ from tricast.log.base import Retention, RetentionClass
 
 pytestmark = pytest.mark.anyio
 
-EVENTS = 10_000
-DISCONNECTS = 200
+EVENTS = often(3000, 10_000)
+DISCONNECTS = often(60, 200)
 TOPICS = [f"{app}/{kind}/{n}" for app in ("shop", "demo") for kind in ("orders", "rare") for n in range(3)]
 
 
@@ -41,8 +42,9 @@ async def append(here: Installation, published: Published, topics: Sequence[str]
     assert appended.receipts[-1].offset == len(published.topics)
 
 
+@pytest.mark.repeated
 @pytest.mark.timeout(120)
-async def test_ten_thousand_events_with_two_hundred_disconnects(
+async def test_thousands_of_events_with_disconnects_between_them(
     log: str, path: Path_, tmp_path: Path
 ) -> None:
     """No gap and no duplicate, whatever transport each comes back on, from memory or from the log."""

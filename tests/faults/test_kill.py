@@ -12,8 +12,9 @@ import pytest
 from faultserver import FaultServer
 from faultwire import STREAMS, Gone, WebSocket, Wire, eventually, history, offset_of
 from follower import Follower
+from tests.harness.repetitions import often
 
-KILLS = 20
+KILLS = often(5, 20)
 ROOMS = ("red", "green", "blue")
 
 
@@ -134,8 +135,9 @@ def _matching(kept: list[dict[str, Any]], follower: Follower) -> list[tuple[int,
     return [(offset, id) for offset, id in found if offset <= position]
 
 
+@pytest.mark.repeated
 @pytest.mark.timeout(180)
-async def test_twenty_kills_under_load_lose_nothing_that_was_acknowledged(server: FaultServer) -> None:
+async def test_kills_under_load_lose_nothing_that_was_acknowledged(server: FaultServer) -> None:
     dice = random.Random(20)
     server.start(heartbeat_s="100ms")
     publishers = [

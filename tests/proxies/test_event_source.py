@@ -8,6 +8,7 @@ from typing import Literal
 import httpx2
 import pytest
 from tests.browsers.pages import BLANK, Browser, Page
+from tests.harness.repetitions import often
 from tests.proxies.origin import Origin
 from tests.proxies.proxies import Proxy
 
@@ -60,8 +61,15 @@ async def kill(origin: Origin) -> None:
     origin.server.kill()
 
 
-@WAYS
-@pytest.mark.parametrize("page_is", ["of the same origin", "of another origin"])
+@pytest.mark.repeated
+@pytest.mark.parametrize(
+    ("how", "page_is"),
+    [
+        ("killed", "of the same origin"),
+        ("stopped", "of another origin"),
+        *often([], [("stopped", "of the same origin"), ("killed", "of another origin")]),
+    ],
+)
 async def test_it_resumes_behind_a_proxy_that_has_answered_for_the_server(
     chromium: Browser, origin: Origin, proxy: Proxy, how: How, page_is: str
 ) -> None:

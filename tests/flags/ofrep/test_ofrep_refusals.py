@@ -61,7 +61,7 @@ async def test_only_lasting_refusals_of_a_stream_are_statuses(
     if after_ms == 403:
         assert answer.status_code == 403
         return
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
     retry = answer.text.partition("\n")[0]
     assert retry.startswith("retry: ")
     assert after_ms is None or retry == f"retry: {after_ms}"
