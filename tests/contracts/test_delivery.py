@@ -20,6 +20,7 @@ from tests.harness.clients import (
     query_of,
 )
 from tests.harness.server import Installation
+from tests.harness.sockets import Connection, patience
 
 from tricast.event import Draft, Event, draft, rfc3339
 from tricast.log.base import Retention, RetentionClass
@@ -392,6 +393,28 @@ async def test_bodies_of_every_kind_become_what_they_are(here: Installation) -> 
     for unknown in ({"Trace": "x"}, {"trace_id": "x"}, {"nested": {"a": 1}}, {"pi": 3.5}):
         answer = await publish(here.port, {"topic": "demo/a", "data": 1, **unknown})
         assert answer.status == 400, unknown
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_a_body_behind_an_upgrade_offer_is_stored_as_sent_or_refused(
+    here: Installation, chunked: bool
+) -> None:
+    """Rule 28. (uvicorn itself loses it: then it must not be acknowledged.)"""
+    body = b"5\r\nhello\r\n0\r\n\r\n" if chunked else b"hello"
+    framing = b"transfer-encoding: chunked" if chunked else b"content-length: 5"
+    async with patience():
+        with await Connection.open(here.port) as connection:
+            await connection.send(
+                b"POST /v1/events?topic=demo/a HTTP/1.1\r\nhost: localhost\r\nconnection: Upgrade\r\n"
+                b"upgrade: h2c\r\n" + framing + b"\r\n\r\n" + body
+            )
+            head = await connection.until(b"\r\n\r\n")
+    read = await http(here.port, "GET", query_of(["demo/**"], "earliest", timeout=0))
+    stored = [event["data"] for event in read.json()["events"]]
+    if here.path == "direct":
+        assert (head[9:12], stored) == (b"201", ["hello"])
+    else:
+        assert (head[9:12], stored) == (b"400", [])
 
 
 async def test_what_is_the_servers_own_is_not_published_from_outside(here: Installation) -> None:

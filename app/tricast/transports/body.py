@@ -23,9 +23,12 @@ async def read_body(scope: Any, receive: Any, limit: int) -> bytes:
         raise TooLarge(f"the body has {int(length)} bytes; the limit is {limit}", field="body")
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
-            return await _parts(receive, limit)
+            body = await _parts(receive, limit)
     except TimeoutError:
         raise TooSlow(f"the body did not arrive within {BODY_TIMEOUT_S:g} s", field="body") from None
+    if not body and http.header(scope, b"upgrade") is not None:
+        _check_lost(scope, length)
+    return body
 
 
 def check_codings(scope: Any) -> None:
@@ -42,6 +45,20 @@ def check_codings(scope: Any) -> None:
         raise BadRequest(
             f"Content-Encoding {content.decode('latin-1')[:80]!r} is not read; send the body as it is",
             field="Content-Encoding",
+        )
+
+
+def _check_lost(scope: Any, length: bytes | None) -> None:
+    """Raises BadRequest where the ASGI server lost the body behind an offer to upgrade (DELIVERY.md 28).
+
+    uvicorn does: its parser takes all that follows such a head for the other protocol's. (`tricast serve`
+    reads the body and ignores the offer.)
+    """
+    if length not in (None, b"0") or http.header(scope, b"transfer-encoding") is not None:
+        raise BadRequest(
+            "the server lost the body, since the request offers an upgrade; send it without Upgrade (curl: "
+            "--http1.1; Java: HttpClient.Version.HTTP_1_1)",
+            field="Upgrade",
         )
 
 
