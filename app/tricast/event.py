@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import re
 import time
 from collections.abc import Mapping
@@ -47,7 +48,7 @@ _PAIRS = [a + b for a in _CROCKFORD for b in _CROCKFORD]
 
 
 class _Ids:
-    """ULID-shaped ids: 48 bits of time, 60 of the system's randomness for each millisecond, then a counter.
+    """ULID-shaped ids: 48 bits of time, 60 random ones for each millisecond, then a counter.
 
     They rise while one thread makes them. Two are never equal: threads share the counter, whose `next` is one
     step, and a forked process begins with other random bits.
@@ -59,14 +60,15 @@ class _Ids:
             os.register_at_fork(after_in_child=self.forget)
 
     def forget(self) -> None:
-        """Go on with new random bits."""
+        """Begin anew, with other random bits."""
+        self._random = random.Random(os.urandom(16))
         self._stem = (-1, "", count())
 
     def next(self, ms: int) -> str:
         at, stem, counter = self._stem
         number = next(counter)
         if ms != at or number >= 1 << 20:
-            stem = _base32(ms, 5) + _base32(int.from_bytes(os.urandom(8)) >> 4, 6)
+            stem = _base32(ms, 5) + _base32(self._random.getrandbits(60), 6)
             self._stem = (ms, stem, count(1))
             number = 0
         return stem + _PAIRS[number >> 10] + _PAIRS[number & 1023]

@@ -70,7 +70,8 @@ class EventsEndpoint:
             await http.reply(scope, send, 201, (http.JSON, *cors), answer)
 
     async def _append(self, scope: Any, caller: Caller, body: bytes) -> bytes:
-        query = named(pairs_of(scope["query_string"]), _QUERY)
+        raw = scope["query_string"]
+        query = named(pairs_of(raw), _QUERY) if raw else {}
         content_types = http.headers_named(scope, b"content-type")
         if len(content_types) > 1:
             raise BadRequest("Content-Type is given more than once", field="Content-Type")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from functools import lru_cache
 from typing import Any, Final, cast
 
 import httptools
@@ -52,6 +53,11 @@ _NEEDS_MORE: Final = frozenset(
 _SMALL_BODY_BYTES: Final = 64 * 1024
 # uri-host and an optional port (RFC 9110 §7.2, RFC 3986 §3.2.2); it may be empty.
 _HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.%A-Za-z_~-]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
+
+
+@lru_cache(maxsize=256)
+def _is_host(value: bytes) -> bool:
+    return _HOST.fullmatch(value) is not None
 
 
 class _BadHead(Exception):
@@ -188,20 +194,24 @@ class HttpProtocol(HttpToolsProtocol):
         the body, and the next request, then follow it as usual.
         """
         self._unset_keepalive_if_required()
-        rest = memoryview(data)
-        try:
-            while True:
-                try:
-                    self.parser.feed_data(rest)
-                    return
-                except httptools.HttpParserUpgrade as upgrade:
-                    rest = rest[upgrade.args[0] :]
-                if self._should_upgrade():
-                    self.handle_websocket_upgrade(bytes(rest))
-                    return
+        rest: bytes | memoryview = data
+        while True:
+            try:
+                self.parser.feed_data(rest)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                rest = memoryview(rest)[upgrade.args[0] :]
+            except httptools.HttpParserError:
+                self.send_400_response("")
+                return
+            if self._should_upgrade():
+                self.handle_websocket_upgrade(bytes(rest))
+                return
+            try:
                 self.parser.feed_data(self._head_without_upgrade())
-        except (httptools.HttpParserError, _BadHead):
-            self.send_400_response("")
+            except (httptools.HttpParserError, _BadHead):
+                self.send_400_response("")
+                return
 
     def _should_upgrade(self) -> bool:
         """Whether the head asks for a WebSocket, perhaps among other protocols; HTTP/1.0 can't."""
@@ -273,7 +283,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_head = False
         self._in_body = True
         self._stop_waiting()
-        if self._hot is not None and self.url.startswith(EVENTS_PATH) and self._is_hot(self._hot):
+        if self._hot is not None and self.url.startswith(EVENTS_PATH) and self._is_hot(self._hot, version):
             return
         before = self.cycle
         if self._must_wait:
@@ -294,7 +304,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _check_head(self, version: str) -> None:
         """Refuse what the parser lets pass: a missing, second or malformed Host (RFC 9112 §3.2)."""
         hosts = [value for name, value in self.headers if name == b"host"]
-        if len(hosts) == 1 and _HOST.fullmatch(hosts[0]):
+        if len(hosts) == 1 and _is_host(hosts[0]):
             return
         if hosts or version != "1.0":
             shown = f"{len(hosts)} Host headers" if len(hosts) != 1 else f"Host {hosts[0][:80]!r}"
@@ -328,11 +338,11 @@ class HttpProtocol(HttpToolsProtocol):
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)
 
-    def _is_hot(self, hot: HotPath) -> bool:
+    def _is_hot(self, hot: HotPath, version: str) -> bool:
         """Take a request past uvicorn: a poll or a publish like most, whose turn has come."""
         parser, before = self.parser, cast(Any, self.cycle)
         path, _, query = self.url.partition(b"?")
-        if path != EVENTS_PATH or parser.get_http_version() != "1.1":
+        if path != EVENTS_PATH or version != "1.1":
             return False
         if before is not None and not before.response_complete:
             return False
