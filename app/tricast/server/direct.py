@@ -13,14 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from functools import lru_cache
 from typing import Any, Final, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tricast.errors import BadRequest, HeadTooLarge, TooSlow, TricastError
+from tricast.server.heads import host_problem, wants_websocket, without_upgrade
 from tricast.server.listening import UNIX_CLIENT, has_unix_peer
 from tricast.server.request import RequestWriter
 from tricast.server.stand_ins import GONE, ParkedCycle, PublishCycle, UntilTheClose
@@ -51,13 +50,6 @@ _NEEDS_MORE: Final = frozenset(
     )
 )
 _SMALL_BODY_BYTES: Final = 64 * 1024
-# uri-host and an optional port (RFC 9110 §7.2, RFC 3986 §3.2.2); it may be empty.
-_HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.%A-Za-z_~-]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
-
-
-@lru_cache(maxsize=256)
-def _is_host(value: bytes) -> bool:
-    return _HOST.fullmatch(value) is not None
 
 
 class _BadHead(Exception):
@@ -214,29 +206,14 @@ class HttpProtocol(HttpToolsProtocol):
                 return
 
     def _should_upgrade(self) -> bool:
-        """Whether the head asks for a WebSocket, perhaps among other protocols; HTTP/1.0 can't."""
-        protocols = b",".join(value for name, value in self.headers if name == b"upgrade").lower()
-        return (
-            self.scope["method"] == "GET"
-            and self.scope["http_version"] == "1.1"
-            and b"websocket" in (protocol.strip() for protocol in protocols.split(b","))
-        )
+        scope = self.scope
+        return wants_websocket(scope["method"], scope["http_version"], self.headers)
 
     def _head_without_upgrade(self) -> bytes:
-        """The head that was just parsed, without its offer to upgrade."""
-        if self.scope["method"] == "CONNECT":
-            raise _BadHead  # (it has no other meaning to go on with)
-        version = self.scope["http_version"].encode()
-        lines = [b"%b %b HTTP/%b" % (self.scope["method"].encode(), self.url, version)]
-        for name, value in self.headers:
-            if name == b"connection":
-                options = [option.strip() for option in value.split(b",")]
-                value = b", ".join(option for option in options if option.lower() != b"upgrade")
-                if not value:
-                    continue
-            if name != b"upgrade":
-                lines.append(b"%b: %b" % (name, value))
-        return b"\r\n".join((*lines, b"\r\n"))
+        scope = self.scope
+        if scope["method"] == "CONNECT":
+            raise _BadHead  # (there is no other meaning to go on with)
+        return without_upgrade(scope["method"], self.url, scope["http_version"], self.headers)
 
     def _await_more(self, size: int) -> None:
         """Bound in time and size what may still come; `size` bytes of it have."""
@@ -272,7 +249,9 @@ class HttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         version = self.parser.get_http_version()
         self.scope["http_version"] = version
-        self._check_head(version)
+        self._problem = host_problem(self.headers, version)
+        if self._problem is not None:
+            raise _BadHead
         if self.parser.should_upgrade():
             self.scope["method"] = self.parser.get_method().decode("ascii")
             return  # `_feed` goes on with it
@@ -300,18 +279,6 @@ class HttpProtocol(HttpToolsProtocol):
                 cycle.chunked_encoding = False
                 cycle.expected_content_length = UntilTheClose()
             cast(Any, self.scope)["extensions"] = {EXTENSION: RequestWriter(self, cycle)}
-
-    def _check_head(self, version: str) -> None:
-        """Refuse what the parser lets pass: a missing, second or malformed Host (RFC 9112 §3.2)."""
-        hosts = [value for name, value in self.headers if name == b"host"]
-        if len(hosts) == 1 and _is_host(hosts[0]):
-            return
-        if hosts or version != "1.0":
-            shown = f"{len(hosts)} Host headers" if len(hosts) != 1 else f"Host {hosts[0][:80]!r}"
-            self._problem = BadRequest(
-                f"the request has {shown}; send one, with the name and port that the URL has", field="Host"
-            )
-            raise _BadHead
 
     def on_body(self, body: bytes) -> None:
         cycle: Any = self.cycle
