@@ -67,6 +67,41 @@ def test_a_body_behind_an_upgrade_that_is_not_taken_is_the_requests(
     assert stored(served, topic) == [HIDDEN.decode()] * 2
 
 
+@pytest.mark.parametrize("segments", SEGMENTS)
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+@pytest.mark.parametrize(
+    ("version", "offer"),
+    [
+        (b"1.1", b"Connection: close, Upgrade\r\nUpgrade: h2c\r\n"),
+        (b"1.1", b"Connection: Upgrade\r\nUpgrade: h2c\r\nConnection: close\r\n"),
+        (b"1.0", OFFERS["h2c"]),
+        (b"1.0", OFFERS["websocket"]),
+    ],
+)
+def test_an_offer_in_a_connections_last_request_is_ignored_too(
+    served: Served, version: bytes, offer: bytes, chunked: bool, segments: str
+) -> None:
+    topic = f"offers/{uuid.uuid4().hex}"
+    body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(HIDDEN), HIDDEN) if chunked else HIDDEN
+    framing = b"Transfer-Encoding: chunked\r\n" if chunked else b"Content-Length: %d\r\n" % len(body)
+    head = b"POST /v1/events?topic=%b HTTP/%b\r\n" % (topic.encode(), version) + HOST + offer + framing
+    with served.raw() as connection:
+        send_in(connection, segments, head + b"\r\n", body)
+        answer = connection.answer()
+        assert (answer.status, answer.header("connection")) == (201, "close")
+        assert connection.rest() == b""
+    assert stored(served, topic) == [HIDDEN.decode()]
+
+
+def test_a_websocket_handshake_by_http_1_0_is_refused_at_once(served: Served) -> None:
+    """As nginx sends it without `proxy_http_version 1.1`."""
+    answer = served.ask(
+        b"GET /v1/events?topic=a HTTP/1.0\r\n" + HOST + b"Connection: upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    refused(answer, 400, "Upgrade")
+
+
 @pytest.mark.parametrize("offer", OFFERS)
 def test_requests_in_one_segment_behind_an_offer_are_answered_in_order(served: Served, offer: str) -> None:
     topic = f"offers/{uuid.uuid4().hex}".encode()

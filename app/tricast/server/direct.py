@@ -182,8 +182,9 @@ class HttpProtocol(HttpToolsProtocol):
         """Parse what arrived.
 
         An upgrade that is offered and not taken is ignored (RFC 9110 §7.8). The parser takes all that
-        follows such a head for the other protocol's, so it is given the head again without the offer;
-        the body, and the next request, then follow it as usual.
+        follows such a head for the other protocol's, so a new one (the old one is at its end, where the
+        head says `close` or HTTP/1.0) is given the head without the offer; the body, and the next
+        request, then follow it as usual.
         """
         self._unset_keepalive_if_required()
         rest: bytes | memoryview = data
@@ -199,6 +200,8 @@ class HttpProtocol(HttpToolsProtocol):
             if self._should_upgrade():
                 self.handle_websocket_upgrade(bytes(rest))
                 return
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # (as uvicorn's)
             try:
                 self.parser.feed_data(self._head_without_upgrade())
             except (httptools.HttpParserError, _BadHead):
