@@ -252,6 +252,7 @@ def test_a_second_request_that_is_none_does_not_take_the_place_of_the_first_ones
             assert connection.rest() == b""
 
 
+PUBLISH = b"POST /v1/events?topic=half/a HTTP/1.1\r\n" + HOST
 HALF_CLOSED = {
     "publish": (b"POST /v1/events?topic=half/a HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nhello", 201),
     "publish behind an offer": (
@@ -301,3 +302,52 @@ def test_requests_in_one_segment_are_all_answered_though_the_side_is_closed(serv
         connection.socket.shutdown(socket.SHUT_WR)
         assert [connection.answer().status for _ in range(4)] == [201, 201, 201, 200]
         assert connection.rest() == b""
+
+
+@pytest.mark.parametrize("garbage", [b"o", b"hello", b"NONSENSE\r\n\r\n", b"GET /healthz HTT", b"\r\n"])
+@pytest.mark.parametrize("what", ["publish", "cookie", "poll", "list"])
+def test_what_follows_a_request_does_not_cost_it_its_answer_though_the_side_is_closed(
+    served: Served, what: str, garbage: bytes
+) -> None:
+    """A Content-Length that is too short, or none: what was stored is acknowledged."""
+    request, status = HALF_CLOSED[what]
+    for together in (True, False):
+        with served.raw() as connection:
+            connection.send(request + garbage)
+            if not together:
+                connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.socket.shutdown(socket.SHUT_WR)
+            assert connection.answer().status == status
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (PUBLISH + b"Content-Length: 6\r\n\r\nhello", "body"),
+        (PUBLISH + b"Content-Length: 6\r\n\r\n", "body"),
+        (PUBLISH + b"Cookie: a=b\r\nContent-Length: 6\r\n\r\nhello", "body"),
+        (PUBLISH + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "body"),
+        (PUBLISH + OFFERS["h2c"] + b"Content-Length: 6\r\n\r\nhello", "body"),
+        (b"POST /v1/tokens HTTP/1.1\r\n" + HOST + b"Content-Length: 6\r\n\r\n{}", "body"),
+        (b"GET /healthz HTTP/1.1\r\nHost: loc", "request"),
+        (b"GE", "request"),
+    ],
+)
+def test_who_closes_its_side_in_the_middle_of_a_request_is_told_so(
+    served: Served, request_: bytes, field: str
+) -> None:
+    with served.raw() as connection:
+        connection.send(request_)
+        connection.socket.shutdown(socket.SHUT_WR)
+        refused(connection.answer(), 400, field)
+        assert connection.rest() == b""
+
+
+def test_a_connection_that_says_nothing_is_closed_without_a_word(served: Served) -> None:
+    for said in (b"", HIDDEN):
+        with served.raw() as connection:
+            if said:
+                connection.send(said)
+                assert connection.answer().status == 200
+            connection.socket.shutdown(socket.SHUT_WR)
+            assert connection.rest() == b""

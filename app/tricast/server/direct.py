@@ -133,10 +133,11 @@ class HttpProtocol(HttpToolsProtocol):
         """The client has closed its side (`nc -N`): what it asked for before is answered, then it ends.
 
         A waiting poll is answered at once. What streams already is taken to have nobody left who
-        reads it, unless its length is known.
+        reads it, unless its length is known. A request that is not there as a whole is refused.
         """
         cycle: Any = self.cycle
-        if self._parting or not self._owes_answer:
+        if not self._owes_answer:
+            self._refuse_incomplete()
             return False
         if cycle.response_started and not cycle.response_complete and cycle.chunked_encoding is not False:
             return False
@@ -145,6 +146,18 @@ class HttpProtocol(HttpToolsProtocol):
         if self._parked is not None:
             self._parked.hurry()
         return True
+
+    def _refuse_incomplete(self) -> None:
+        """Refuse the head or the body that breaks off with the client's side, where nothing was answered."""
+        cycle: Any = self.cycle
+        if self._parting or self.transport.is_closing():
+            return
+        if self._in_head:
+            self._refuse(BadRequest("the connection was closed in the middle of a head", field="request"))
+        elif self._in_body and cycle is not None and not cycle.response_started:
+            cycle.disconnected = True
+            cycle.message_event.set()
+            self._refuse(BadRequest("the connection was closed before the body was complete", field="body"))
 
     def part(self, response: bytes) -> None:
         """Answer while more is coming: read and drop it for a moment, then close.

@@ -58,8 +58,8 @@ class Server(uvicorn.Server):
         print(f"tricast {package_version()} on {where} ({access}; log {settings.log})")
         if service.setup_code is not None:
             print(
-                "\nThere is nobody yet. Who opens this link becomes the first admin (it is good until the "
-                f"next start):\n\n    {self._base_url(port)}/#/setup/{service.setup_code}\n"
+                "\nNo admin exists yet. The first person to open this link becomes the admin (it is good "
+                f"until the next start):\n\n    {self._base_url(port)}/#/setup/{service.setup_code}\n"
             )
         if service.root_key is not None:
             print(

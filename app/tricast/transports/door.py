@@ -106,7 +106,8 @@ class Door:
         origin = given.decode("latin-1")
         if not self.allowed_origin(origin, http.own_host(scope, origin), cookies):
             raise Forbidden(
-                f"pages of {origin[:120]!r} may not use this hub: add the origin to allowed_origins",
+                f"pages of {origin[:120]!r} may not use this hub: add the origin to allowed_origins "
+                "(an embedding application: let allowed_origin= allow it)",
                 field="origin",
             )
 
