@@ -56,8 +56,10 @@ class Connections:
         return [each for each in self._open.values() if isinstance(each, Subscriber)]
 
     def callers(self) -> dict[str, Caller]:
-        """Who is connected, by connection id."""
-        return {key: connection.caller for key, connection in list(self._open.items())}
+        """Who is connected, by connection id. May be called from any thread."""
+        # `list(items())` creates tuples, so that the garbage collector may run and let other threads in;
+        # `copy` creates none.
+        return {key: connection.caller for key, connection in self._open.copy().items()}
 
     def add(self, connection: Connection) -> None:
         """Take in one who has come."""
