@@ -1,4 +1,4 @@
-"""The setting `public_url`: what it may be, and what a wrong one is answered."""
+"""The setting `public_url`: valid values, and the errors of invalid ones."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_it_has_an_origin_and_a_path(text: str, origin: str, path: str) -> None:
         ("https://[::g]/a", "such as https://"),
     ],
 )
-def test_what_is_none_is_refused_with_what_to_write(text: str, remedy: str) -> None:
+def test_an_invalid_url_is_refused_with_the_remedy(text: str, remedy: str) -> None:
     with pytest.raises(BadRequest, match=re.escape(remedy)):
         PublicUrl.parse(text)
     with pytest.raises(BadSetting, match=re.escape(remedy)) as caught:

@@ -143,10 +143,10 @@ def test_a_wrong_variable_says_what_is_wrong(
         ("allowed_origins", "wss://shop.example", "https://"),
         ("allowed_origins", "null", "capacitor://localhost"),
         ("own_origins", "*", "allowed_origins=*"),
-        ("own_origins", "capacitor://localhost", "pages: allowed_origins"),
+        ("own_origins", "capacitor://localhost", "put origins of apps into allowed_origins"),
     ],
 )
-def test_an_origin_that_is_none_is_refused_with_what_to_write(name: str, value: str, remedy: str) -> None:
+def test_an_invalid_origin_is_refused_with_the_remedy(name: str, value: str, remedy: str) -> None:
     said = refusal(extra={name: value})
     assert repr(value) in said
     assert remedy in said
@@ -197,7 +197,7 @@ def test_dev_is_refused_on_a_host_that_others_reach(host: str) -> None:
 @pytest.mark.parametrize(
     "host", ["", ",", "unix:", "http://localhost", "127.0.0.1:8080", "[::1]", "a b", "::1,127.0.0.1:80"]
 )
-def test_a_host_that_is_none_is_refused_with_what_may_be_there(host: str) -> None:
+def test_an_invalid_host_is_refused_with_the_allowed_form(host: str) -> None:
     assert refusal(host=host).startswith("--host=")
     assert refusal(host=host).endswith(
         "allowed: IP addresses, host names and unix:/path, separated by commas"

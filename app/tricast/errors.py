@@ -15,7 +15,7 @@
     ├── TooMany            429  4529   slow down; `retry_after_s` says how long
     ├── UpgradeRequired    426  4426   a WebSocket handshake of another version
     ├── PreconditionRequired 428 4428  say which version you change
-    ├── NotSupported       501  4400   part of HTTP that this server does not do
+    ├── NotSupported       501  4400   a transfer coding other than chunked
     ├── Unavailable        503  4503   not now; the same request may be repeated
     │   ├── NotStarted     503  4503   the hub's lifespan isn't running
     │   ├── Draining       503  4503   the server is stopping
@@ -164,14 +164,14 @@ class HeadTooLarge(TooLarge):
 
 class UpgradeRequired(TricastError):
     code = "upgrade-required"
-    title = "That version of the WebSocket protocol is not spoken here"
+    title = "The version of the WebSocket protocol is not supported"
     status = 426
     close_code = 4426
 
 
 class NotSupported(TricastError):
     code = "not-supported"
-    title = "The server does not do that"
+    title = "The transfer coding is not supported"
     status = 501
     close_code = 4400
 

@@ -38,8 +38,8 @@ _TIME = re.compile(
 _EXTENSION = re.compile(r"[a-z0-9]{1,40}")
 _PREFIX = b'{"specversion":"1.0","cursor":"'
 _PREFIX_EPHEMERAL = b'{"specversion":"1.0",'
-_TRACING = ("traceparent", "tracestate")  # (of the request: another one in each repetition)
-_MAX_TRACESTATE_CHARS = 512  # (W3C Trace Context §3.3.1.5)
+_TRACING = ("traceparent", "tracestate")  # they belong to the request, so a repetition has others
+_MAX_TRACESTATE_CHARS = 512  # W3C Trace Context §3.3.1.5
 _ATTRIBUTES = ("id", "source", "type", "topic", "subject", "time", "datacontenttype")
 _ENVELOPE = frozenset((*_ATTRIBUTES, "specversion", "cursor", "data", "data_base64"))
 
@@ -48,19 +48,19 @@ _PAIRS = [a + b for a in _CROCKFORD for b in _CROCKFORD]
 
 
 class _Ids:
-    """ULID-shaped ids: 48 bits of time, 60 random ones for each millisecond, then a counter.
+    """ULID-shaped ids: 48 bits of time, 60 random bits per millisecond, then a counter.
 
-    They rise while one thread makes them. Two are never equal: threads share the counter, whose `next` is one
-    step, and a forked process begins with other random bits.
+    The ids of one thread rise. Two ids are never equal: threads share a counter that advances
+    atomically, and a forked process draws new random bits.
     """
 
     def __init__(self) -> None:
-        self.forget()
+        self.reset()
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self.forget)
+            os.register_at_fork(after_in_child=self.reset)
 
-    def forget(self) -> None:
-        """Begin anew, with other random bits."""
+    def reset(self) -> None:
+        """Draw new random bits for the next id."""
         self._random = random.Random(os.urandom(16))
         self._stem = (-1, "", count())
 
@@ -268,14 +268,14 @@ def _digest(attributes: dict[str, Any], *, timed: bool) -> bytes:
     return hashlib.blake2b(encoded, digest_size=16).digest()
 
 
-# What `str.splitlines` splits on beside what JSON escapes anyway: NEL and Unicode's line and paragraph ends.
+# The line boundaries of `str.splitlines` that JSON does not escape anyway: NEL, LINE and PARAGRAPH SEPARATOR.
 _LINE_ENDS = ((b"\xc2\x85", rb"\u0085"), (b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"))
 
 
 def one_line(json: bytes) -> bytes:
-    """JSON in which nothing looks like the end of a line to anybody: the same value, escaped (RFC 8259 §7).
+    """The same JSON value without any character that ends a line, each escaped (RFC 8259 §7).
 
-    Readers of event streams and of lines of JSON split where their language does (httpx's `iter_lines`).
+    Some clients split event streams and NDJSON at all of Unicode's line boundaries (httpx's `iter_lines`).
     """
     for character, escaped in _LINE_ENDS:
         if character in json:
@@ -284,7 +284,7 @@ def one_line(json: bytes) -> bytes:
 
 
 def _encode(value: Any, data: Any) -> bytes:
-    """`value` as JSON of one line, of which `data` may be nested at most so deep."""
+    """`value` as JSON on one line. Raises BadRequest if `data` is no JSON, or is nested too deeply."""
     try:
         encoded = orjson.dumps(value)
     except (orjson.JSONEncodeError, RecursionError) as error:

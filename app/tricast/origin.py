@@ -14,14 +14,14 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _ORIGIN: Final = re.compile(
     r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/:@*?#\[\]\\]+)(?::([0-9]{1,5}))?", re.ASCII
 )
-# What no page's origin begins with, and what was meant.
-_NEVER: Final = {
+# Schemes that no page's origin has, each with the remedy.
+_NOT_OF_PAGES: Final = {
     "ws": "a page's origin begins with http://, not with ws://",
     "wss": "a page's origin begins with https://, not with wss://",
     "ftp": "browsers show no pages by ftp",
     "file": "pages that are files have the origin 'null', which no rule can name: serve them by http",
 }
-FORM: Final = (
+_FORM: Final = (
     "an origin such as https://shop.example, http://localhost:5173 or capacitor://localhost "
     "(scheme://host[:port], no path), or https://*.shop.example"
 )
@@ -31,8 +31,8 @@ FORM: Final = (
 class Origin:
     """Scheme, host and port of a page.
 
-    The host is in lower case, an IPv6 address in its shortest form in brackets. `port`
-    is None where none is given and the scheme has no default.
+    The host is in lower case; an IPv6 address is in its shortest form, in brackets. `port`
+    is None if none is given and the scheme has no default port.
     """
 
     scheme: str
@@ -41,7 +41,7 @@ class Origin:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """The origin that `text` names; None if it names none, as `null` doesn't."""
+        """The origin written as `text`; None if `text` is not an origin, such as `null`."""
         match = _ORIGIN.fullmatch(text.lower()) if text.isascii() else None
         if match is None:
             return None
@@ -55,13 +55,13 @@ class Origin:
             return None
         return cls(scheme, host, _DEFAULT_PORTS.get(scheme) if port is None else int(port))
 
-    def is_at(self, host: str) -> bool:
-        """Whether it is that of a web server that was asked for as `host` (the value of a Host header)."""
+    def has_host(self, host: str) -> bool:
+        """Whether it is the origin of the web server that `host`, a Host header, names."""
         return self.is_web and self == Origin.parse(f"{self.scheme}://{host}")
 
     @property
     def is_web(self) -> bool:
-        """Whether it is one that a web server can have."""
+        """Whether its scheme is http or https."""
         return self.scheme in _DEFAULT_PORTS
 
     def __str__(self) -> str:
@@ -72,22 +72,24 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class OriginRule:
-    """One origin, or (`https://*.shop.example`) those of all hosts below one."""
+    """One origin, or with a wildcard (`https://*.shop.example`) those of all subdomains of its host."""
 
     origin: Origin
     is_wildcard: bool
 
     @classmethod
     def parse(cls, text: str) -> OriginRule:
-        """The rule that `text` is. Raises BadRequest that says what to write instead."""
+        """The rule written as `text`. Raises BadRequest that says what to write instead."""
         return _rule(text)
 
-    def holds(self, origin: Origin) -> bool:
-        mine = self.origin
+    def matches(self, origin: Origin) -> bool:
+        """Whether the rule allows `origin`. A wildcard does not match its own host."""
+        rule = self.origin
         if not self.is_wildcard:
-            return origin == mine
-        is_alike = (origin.scheme, origin.port) == (mine.scheme, mine.port)
-        return is_alike and origin.host.endswith(f".{mine.host}") and len(origin.host) > len(mine.host) + 1
+            return origin == rule
+        if (origin.scheme, origin.port) != (rule.scheme, rule.port):
+            return False
+        return origin.host.endswith(f".{rule.host}") and len(origin.host) > len(rule.host) + 1
 
     def __str__(self) -> str:
         text = str(self.origin)
@@ -100,16 +102,16 @@ def _rule(text: str) -> OriginRule:
     scheme, separator, rest = given.partition("://")
     is_wildcard = rest.startswith("*.")
     host = rest.removeprefix("*.")
-    if scheme.lower() in _NEVER:
-        raise _bad(text, _NEVER[scheme.lower()])
+    if scheme.lower() in _NOT_OF_PAGES:
+        raise _bad(text, _NOT_OF_PAGES[scheme.lower()])
     origin = Origin.parse(f"{scheme}{separator}{_ascii(text, host)}")
     if origin is None or (is_wildcard and origin.host.startswith("[")):
-        raise _bad(text, f"write {FORM}")
+        raise _bad(text, f"write {_FORM}")
     return OriginRule(origin, is_wildcard)
 
 
 def _ascii(text: str, host: str) -> str:
-    """`host` (and port) as browsers send it: an internationalised name in Punycode (UTS 46)."""
+    """`host`, perhaps with a port, as browsers send it: an internationalised name in Punycode (UTS 46)."""
     if host.isascii():
         return host
     import idna
@@ -118,7 +120,7 @@ def _ascii(text: str, host: str) -> str:
     try:
         return f"{idna.encode(name, uts46=True).decode()}{colon}{port}"
     except idna.IDNAError as error:
-        raise _bad(text, f"its host is no name: {error}") from None
+        raise _bad(text, f"its host is not a valid name ({error}); write {_FORM}") from None
 
 
 def _bad(text: str, remedy: str) -> BadRequest:

@@ -1,4 +1,4 @@
-"""Where clients find the server: scheme, host, and the path that it is below."""
+"""The server's URL as clients know it: an origin, and the path that a proxy serves it below."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _EXAMPLE: Final = "write one such as https://example.com/tricast"
 
 @dataclass(frozen=True, slots=True)
 class PublicUrl:
-    """`origin` as browsers write it; `path` is '' at the root, else begins with a slash and ends without."""
+    """`origin` is as browsers send it; `path` is '' or begins with a slash and ends without one."""
 
     origin: str
     path: str
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The URL that `text` is, with or without a slash at the end.
+        """The URL written as `text`, with or without a slash at the end.
 
         Raises BadRequest that says what to write instead.
         """
@@ -39,13 +39,13 @@ class PublicUrl:
             raise _bad(text, "leave the query (?) and the fragment (#) out")
         path = parts.path.rstrip("/")
         if not _PATH.fullmatch(path):
-            raise _bad(text, f"{_EXAMPLE}, whose path has letters, digits, '.', '_', '~' and '-' only")
+            raise _bad(text, f"{_EXAMPLE}; its path may have letters, digits, '.', '_', '~' and '-'")
         try:
             rule = OriginRule.parse(f"{parts.scheme}://{parts.netloc}")
         except BadRequest:
             raise _bad(text, _EXAMPLE) from None
         if rule.is_wildcard:
-            raise _bad(text, "one host, without '*'")
+            raise _bad(text, "name one host, without '*'")
         return cls(str(rule.origin), path)
 
     def __str__(self) -> str:

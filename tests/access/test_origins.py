@@ -147,7 +147,7 @@ def test_a_refused_rule_says_what_to_write(rule: str, remedy: str) -> None:
     assert repr(rule) in caught.value.detail
 
 
-def test_rules_are_told_as_browsers_write_them() -> None:
+def test_rules_are_converted_to_the_form_that_browsers_send() -> None:
     given = [
         "*",
         " HTTPS://*.Shop.example:443/ ",

@@ -104,7 +104,7 @@ def test_405_and_options_name_the_methods_that_there_are(server: Served) -> None
                 assert method in refused.json()["detail"]
 
 
-def test_whoever_names_the_etag_of_an_answer_is_told_that_it_is_current(server: Served) -> None:
+def test_a_get_whose_etag_the_client_has_is_304(server: Served) -> None:
     with server.http() as client:
         tagged = []
         for path in [*(p for p, item in paths(client).items() if "get" in item), *STATIC]:

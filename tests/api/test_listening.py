@@ -1,4 +1,4 @@
-"""Where the server listens: IPv6 with IPv4, several addresses, Unix sockets."""
+"""Listening on IPv6 with IPv4, on several addresses and on Unix sockets."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def serving(folder: Path, *options: str) -> Iterator[Server]:
 
 
 def refused(folder: Path, *options: str) -> str:
-    """What a server says that doesn't start."""
+    """The error of a server that does not start."""
     done = subprocess.run(
         **command(folder, *options), stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False
     )
@@ -295,13 +295,13 @@ def test_nginx_passes_on_to_a_unix_socket_as_the_guide_says(tmp_path: Path) -> N
     ("host", "reason"),
     [
         ("unix:{folder}/tricast.toml", "something else than a socket; choose another path"),
-        ("unix:{folder}/none/x.sock", "in a directory that is there"),
+        ("unix:{folder}/none/x.sock", "in a directory that exists"),
         ("unix:{folder}/" + "x" * 120, "at most 107 bytes"),
         ("192.0.2.1", "choose another address (--host 127.0.0.1"),
         ("no-such-host.invalid", "choose another address (--host 127.0.0.1"),
     ],
 )
-def test_where_nobody_can_listen_is_refused_with_the_remedy(tmp_path: Path, host: str, reason: str) -> None:
+def test_an_unusable_host_is_refused_with_the_remedy(tmp_path: Path, host: str, reason: str) -> None:
     (tmp_path / "tricast.toml").write_text("")
     said = refused(tmp_path, "--host", host.format(folder=tmp_path))
     assert "can not listen on" in said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tricast.transports.representation import current, prefers_event_stream, takes_gzip
+from tricast.transports.representation import matching_etag, prefers_event_stream, takes_gzip
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_json_is_preferred(accept: list[str]) -> None:
         (["gzip;q=0.2, identity"], False),
     ],
 )
-def test_gzip_goes_to_those_who_take_it(values: list[str], taken: bool) -> None:
+def test_gzip_is_accepted_by_its_weight(values: list[str], taken: bool) -> None:
     assert takes_gzip(values) is taken
 
 
@@ -84,9 +84,9 @@ def test_gzip_goes_to_those_who_take_it(values: list[str], taken: bool) -> None:
 )
 @pytest.mark.parametrize("etag", ['"abc"', 'W/"abc"'])
 def test_a_tag_that_the_client_has_is_current(values: list[str], etag: str) -> None:
-    assert current(values, '"other"' if values != ["*"] else etag, etag) == etag
+    assert matching_etag(values, '"other"' if values != ["*"] else etag, etag) == etag
 
 
 @pytest.mark.parametrize("values", [[], [""], ['"abcd"'], ['"x"'], ["x"], ['"ab'], ['W/"ABC"'], ['"*"']])
 def test_another_tag_is_not_current(values: list[str]) -> None:
-    assert current(values, '"abc"') is None
+    assert matching_etag(values, '"abc"') is None

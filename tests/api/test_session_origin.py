@@ -1,4 +1,4 @@
-"""A session's cookie counts only on pages of the server's own origins: on every route, and on WebSockets."""
+"""A session cookie is accepted only from pages of the server's own origins, on all routes and WebSockets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def server() -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def cookie(server: Served) -> str:
-    """An admin's, who is signed in."""
+    """The cookie of a signed-in admin."""
     assert server.setup is not None
     with server.http(headers={"origin": server.url}) as client:
         body = {"login": "ann", "name": "Ann", "password": PASSWORD, "code": server.setup.rpartition("/")[2]}
@@ -45,7 +45,7 @@ def cookie(server: Served) -> str:
 
 @contextmanager
 def page(server: Served, cookie: str, **headers: str) -> Iterator[httpx2.Client]:
-    """A page's requests, with what its browser has of cookies."""
+    """A client that sends a page's requests, with its browser's cookies."""
     with server.http(headers={"cookie": cookie, **headers}) as client:
         yield client
 

@@ -172,7 +172,7 @@ def test_a_websocket_among_other_protocols_is_taken(served: Served) -> None:
 
 
 @pytest.mark.parametrize("version", [b"14", b"8", b"", b"13, 14"])
-def test_a_websocket_of_another_version_is_told_which_one_is_spoken(served: Served, version: bytes) -> None:
+def test_a_websocket_of_another_version_is_refused(served: Served, version: bytes) -> None:
     answer = served.ask(
         b"GET /v1/events?topic=a HTTP/1.1\r\n" + HOST + b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: " + version + b"\r\n\r\n"
@@ -281,7 +281,7 @@ HALF_CLOSED = {
 
 
 @pytest.mark.parametrize("what", HALF_CLOSED)
-def test_who_closes_its_side_is_answered_all_the_same(served: Served, what: str) -> None:
+def test_a_client_that_closes_its_side_is_answered(served: Served, what: str) -> None:
     """As `nc -N` does: a publish that is stored and not answered is sent again."""
     request, status = HALF_CLOSED[what]
     for together in (True, False):

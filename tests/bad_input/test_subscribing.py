@@ -230,7 +230,7 @@ def test_whoever_accepts_event_streams_gets_one_unless_transport_says_other(
         ["TEXT/Event-Stream;q=0.9, */*"],
     ],
 )
-def test_whoever_prefers_json_is_polled_for(served: Served, accept: list[str]) -> None:
+def test_a_request_that_prefers_json_is_a_poll(served: Served, accept: list[str]) -> None:
     answer = get(served, "topic=a&timeout=0", *(("Accept", value) for value in accept))
     assert answer.header("content-type") == "application/json"
 

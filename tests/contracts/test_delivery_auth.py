@@ -1,4 +1,4 @@
-"""A browser's WebSocket shows its token as a sub-protocol or in its first message, on both paths."""
+"""A browser's WebSocket sends its token as a sub-protocol or in its first message, on both paths."""
 
 from __future__ import annotations
 

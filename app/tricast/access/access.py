@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 class AccessOptions:
     """`secrets` sign tokens and cookies (the first signs, all verify; none: one is made and kept in the log).
 
-    `public_url` is where clients find the server. `password_cost` None: the usual one.
+    `public_url` is the server's URL as clients know it. `password_cost` None: the usual one.
     """
 
     secrets: tuple[str, ...] = ()
@@ -115,7 +115,7 @@ class Access:
 
     @property
     def public_url(self) -> str | None:
-        """Where links lead: to the setting, else to the first own origin; None if neither is known."""
+        """The base URL of links: the setting `public_url`, else the first own origin, else None."""
         return str(self.options.public_url) if self.options.public_url else self.origins.first_own
 
     def stream_token(self, grant: Grant, app: str, environment: str) -> tuple[str | None, str]:

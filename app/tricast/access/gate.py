@@ -137,10 +137,10 @@ class OpenGate:
 
     (Who is signed in may do what their role allows: so that one can see how that is.)
 
-    From here means: a loopback address, or a Unix socket (which its owner alone can
-    open); no proxy in between; asked for by a loopback name; and if from a browser then
-    by a page that may (else any web page that a developer opens could drive the hub).
-    Credentials that are given are verified all the same.
+    A request is from here if it came from a loopback address or through a Unix socket (which
+    only its owner can open), not through a proxy, and with a loopback name in `Host`. A browser's
+    page must also be of an allowed origin: otherwise any web page that a developer opens could
+    use the hub. Credentials that are sent are verified in any case.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class OpenGate:
 
 
 def is_forwarded(headers: Headers) -> bool:
-    """Whether a proxy says that it passed the request on."""
+    """Whether the request has a header with which proxies mark what they forward."""
     return any(name in _FORWARDED for name, _ in headers)
 
 

@@ -2,8 +2,8 @@
 
 Asked for every WebSocket (which browsers don't hold to CORS), for every request
 that carries a cookie, and for the headers that let other origins read answers.
-A page that may connect isn't one of the server's own: only on those does the
-cookie of a session count (a page on a sibling's host would act as the person).
+An allowed page is not a page of the server's own. A session cookie is accepted from
+the server's own pages only: any other page would act as the person signed in.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ _FORMS = frozenset({"", "text/plain", "application/x-www-form-urlencoded", "mult
 
 Headers = Iterable[tuple[bytes, bytes]]
 
-_NOT_OWN = (
-    "a session's cookie counts, and is given, only on its own pages. If that is a public name of this "
-    "server, set public_url or own_origins; the page of an app sends a token instead (Authorization: "
-    "Bearer, or ?token=)"
+_OWN_PAGES_ONLY = (
+    "session cookies are accepted and set only for the server's own pages. If it is a public name of this "
+    "server, set public_url or own_origins; other pages send a token (Authorization: Bearer, or ?token=)"
 )
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -52,13 +51,13 @@ def allowed(
     page = Origin.parse(origin)
     if page is None:
         return False
-    if page.is_at(host) and (page.scheme == "https" or not secure):
+    if page.has_host(host) and (page.scheme == "https" or not secure):
         return True
-    return any(OriginRule.parse(rule).holds(page) for rule in (*own, *app_origins) if rule != "*")
+    return any(OriginRule.parse(rule).matches(page) for rule in (*own, *app_origins) if rule != "*")
 
 
 def check_rules(rules: Iterable[str]) -> tuple[str, ...]:
-    """`rules` as browsers would write them, if each is `*` or an `OriginRule`. Raises BadRequest."""
+    """`rules` in the form that browsers send. Raises BadRequest unless each is `*` or an `OriginRule`."""
     return tuple("*" if rule.strip() == "*" else str(OriginRule.parse(rule)) for rule in rules)
 
 
@@ -79,7 +78,7 @@ class OriginRules:
 
     @property
     def first_own(self) -> str | None:
-        """The first of the server's own origins that is one, and not a wildcard."""
+        """The first of the server's own origins that is not a wildcard, or None."""
         return next((origin for origin in self._own if "*" not in origin), None)
 
     def check_origin(
@@ -95,29 +94,31 @@ class OriginRules:
         cookies = ambient or header(headers, b"cookie") is not None
         if origin is None or self.allows(origin, host, cookies=cookies, secure=secure):
             return
-        remedy = "add it to TRICAST_ALLOWED_ORIGINS (a name of this server's own: to TRICAST_OWN_ORIGINS)"
+        remedy = (
+            "add it to TRICAST_ALLOWED_ORIGINS, or to TRICAST_OWN_ORIGINS if it is this server's own name"
+        )
         if "*" in self._app_origins:
             remedy += ", where '*' doesn't stand for requests with cookies, nor under --dev"
         raise Forbidden(f"pages of {origin[:120]!r} may not use this hub: {remedy}", field="origin")
 
     def check_page(self, scope: Any) -> None:
-        """Raises Forbidden, or BadRequest, for what a page elsewhere could make a browser send with a cookie.
+        """Raises Forbidden or BadRequest for a request that another site's page can make a browser send.
 
-        An Origin must be one of the server's own; where there is none (browsers leave it out
-        of their own pages' GET and HEAD, and of what is embedded or followed), Sec-Fetch-Site
-        must not speak of another site. A body must not be one that a form can send
-        (Fetch §2.2.2, so that a page elsewhere has to ask before).
+        An Origin must be one of the server's own. Without one (browsers omit it from same-origin
+        GET and HEAD, and from links and embedded resources), Sec-Fetch-Site must be absent,
+        `same-origin` or `none`. A body must not have a form's media type, which needs no preflight
+        (Fetch §2.2.2).
         """
         headers = scope["headers"]
         origin = header(headers, b"origin")
         if origin is not None:
             if not self.is_own(origin, header(headers, b"host") or "", secure=is_secure(scope)):
                 raise Forbidden(
-                    f"{origin[:120]!r} is not an origin of this server: {_NOT_OWN}", field="origin"
+                    f"{origin[:120]!r} is not an origin of this server: {_OWN_PAGES_ONLY}", field="origin"
                 )
         elif (site := header(headers, b"sec-fetch-site")) not in (None, "same-origin", "none"):
             raise Forbidden(
-                f"a page of another origin asks for this (Sec-Fetch-Site: {site[:40]}): {_NOT_OWN}",
+                f"a page of another origin sent this (Sec-Fetch-Site: {site[:40]}): {_OWN_PAGES_ONLY}",
                 field="origin",
             )
         if (
@@ -133,7 +134,7 @@ class OriginRules:
                 )
 
     def is_own(self, origin: str, host: str, *, secure: bool = False) -> bool:
-        """Whether `origin` is one of the server's own, asked for as `host`."""
+        """Whether `origin` is one of the server's own; `host` is the request's Host header."""
         return self._is_local(origin) or allowed(origin, host, (), self._own, cookies=True, secure=secure)
 
     def allows(self, origin: str, host: str, *, cookies: bool = False, secure: bool = False) -> bool:

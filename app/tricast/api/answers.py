@@ -25,7 +25,6 @@ from tricast.errors import (
     BadRequest,
     Forbidden,
     PreconditionRequired,
-    TooMany,
     TricastError,
     Unauthorized,
     Unavailable,
@@ -36,12 +35,12 @@ from tricast.hub.gate import Gate, Grant
 from tricast.transports import http
 from tricast.transports.body import read_body
 from tricast.transports.door import address_of, same_origin
-from tricast.transports.query import last_event_id, named, pairs_of
-from tricast.transports.representation import current, takes_gzip
+from tricast.transports.query import known_parameters, last_event_id, pairs_of
+from tricast.transports.representation import matching_etag, takes_gzip
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 _WORTH_PACKING_BYTES: Final = 2048
-_GZIP_LEVEL: Final = 3  # (more takes twice the time for a tenth less)
+_GZIP_LEVEL: Final = 3  # higher levels take twice the time for a tenth less
 _ENTITY_TAG = re.compile(r'"?(0|[1-9][0-9]{0,17})(?:\.[0-9a-f]+)?"?')
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -97,7 +96,7 @@ class Ask:
         Raises BadRequest naming any other. `repeated` ones may come again: see
         `values`. (`token` is always let through: the gate has read it.)
         """
-        return named(self._pairs, names, repeated)
+        return known_parameters(self._pairs, names, repeated)
 
     def version(self) -> int | None:
         """The version that `If-Match` names (None: `*`, any).
@@ -121,9 +120,9 @@ class Ask:
             )
         return int(found[1])
 
-    def has(self, etag: str) -> bool:
-        """Whether If-None-Match names `etag`, so that the answer will be 304."""
-        return current(self.request.headers.getlist("if-none-match"), etag) is not None
+    def is_not_modified(self, etag: str) -> bool:
+        """Whether If-None-Match names `etag`, so that the answer is 304 (RFC 9110 §13.1.2)."""
+        return matching_etag(self.request.headers.getlist("if-none-match"), etag) is not None
 
     def values(self, name: str) -> list[str]:
         """All values of a parameter that may be repeated."""
@@ -135,13 +134,16 @@ class Ask:
 
     @property
     def last_event_id(self) -> str | None:
-        """The header `Last-Event-ID`, else what stands for it in the query."""
+        """The header `Last-Event-ID`, else the query parameter in its place; None without either."""
         header = self.request.headers.get("last-event-id")
         return header or last_event_id(self.request.scope["query_string"])
 
     async def body(self) -> bytes:
-        """The whole body. Raises TooLarge beyond the route's limit, TooSlow after 30 s, and
-        Unauthorized if the caller has lost the right while it came."""
+        """The whole body.
+
+        Raises what `read_body` does, with the route's limit, and Unauthorized if the caller's grant
+        ended while the body arrived.
+        """
         body = await read_body(self.request.scope, self.request.receive, self._max_body_bytes)
         self._recheck(self.caller)
         return body
@@ -191,21 +193,19 @@ class Api:
         *,
         methods: Sequence[str],
         max_body_bytes: int | None = None,
-        refuse_for_now: Callable[[TricastError], Response] | None = None,
+        get_refusal: Callable[[TricastError], Response] | None = None,
     ) -> Route:
         """A Starlette route to `handler`. HEAD comes with GET, and OPTIONS is answered.
 
-        `refuse_for_now` makes the answer to a GET that is refused with TooMany or Unavailable: that of an
-        event stream, since EventSource takes a status for final (DELIVERY.md 23).
+        `get_refusal` makes the answer to a GET that fails, in the place of `problem_response`: an event
+        stream needs another one, since EventSource takes an error status for final (DELIVERY.md 23).
         """
         limit = self._max_body_bytes if max_body_bytes is None else max_body_bytes
 
         def refused(request: Request, error: TricastError) -> Response:
-            if refuse_for_now is None or request.method != "GET":
-                return problem_response(error)
-            return (
-                refuse_for_now(error) if isinstance(error, TooMany | Unavailable) else problem_response(error)
-            )
+            if get_refusal is not None and request.method == "GET":
+                return get_refusal(error)
+            return problem_response(error)
 
         async def endpoint(request: Request) -> Response:
             try:
@@ -224,7 +224,7 @@ class Api:
             http.add_cors(response.headers, request.scope, self._allowed_origin)
             return response
 
-        return LenientRoute(path, endpoint, methods=[*methods, "OPTIONS"])
+        return SlashRoute(path, endpoint, methods=[*methods, "OPTIONS"])
 
     async def _caller(self, request: Request) -> Caller:
         scope = request.scope
@@ -246,8 +246,8 @@ class Api:
             )
 
 
-class LenientRoute(Route):
-    """A route that also takes its path with a slash at the end, as `/v1/events` does."""
+class SlashRoute(Route):
+    """A route that also matches its path with one slash at the end, as `/v1/events` does."""
 
     def matches(self, scope: Any) -> tuple[Match, Any]:
         scope = http.without_slash(scope)
@@ -256,9 +256,12 @@ class LenientRoute(Route):
 
 
 def methods_at(request: Request) -> list[str]:
-    """The methods that any route of the application has at the request's path: what `Allow` names."""
+    """The methods of all the application's routes at the request's path, sorted, with OPTIONS: for `Allow`.
+
+    Empty where no route matches.
+    """
     scope = request.scope
-    # (a mounted application sees its own part of the path in `root_path`)
+    # Below a Mount, `root_path` has the mount's path too; `app_root_path` is the application's own.
     whole = {**scope, "root_path": scope.get("app_root_path", scope.get("root_path", ""))}
     methods = set(_methods_among(scope["router"].routes, whole))
     return sorted({*methods, "OPTIONS"}) if methods else []
@@ -276,11 +279,11 @@ def _methods_among(routes: Sequence[BaseRoute], scope: Any) -> Iterator[str]:
 
 
 def conditional(request: Request, response: Response) -> Response:
-    """304 in the place of `response` where If-None-Match names its ETag (RFC 9110 §13.1.2), else itself."""
+    """`response`, or a 304 in its place if If-None-Match names its ETag (RFC 9110 §13.1.2)."""
     etag = response.headers.get("etag")
     if etag is None or response.status_code != 200 or request.method not in ("GET", "HEAD"):
         return response
-    if current(request.headers.getlist("if-none-match"), etag) is None:
+    if matching_etag(request.headers.getlist("if-none-match"), etag) is None:
         return response
     kept = {
         name: value
@@ -291,9 +294,9 @@ def conditional(request: Request, response: Response) -> Response:
 
 
 async def packed(request: Request, response: Response) -> Response:
-    """`response`, compressed in a thread if it is long and the client takes gzip.
+    """`response`, compressed in a thread if it has 2 KiB or more and the client accepts gzip.
 
-    Its ETag is weak then (RFC 9110 §8.8.1): the bytes are others.
+    Compression makes its ETag weak (RFC 9110 §8.8.1), because the bytes differ.
     """
     response.headers.add_vary_header("Accept-Encoding")
     body = bytes(response.body)
@@ -308,7 +311,10 @@ async def packed(request: Request, response: Response) -> Response:
 
 
 def version_tag(version: int, created_at: str) -> str:
-    """The ETag of a thing with a version: it, and what tells this thing from an earlier one of its name."""
+    """The ETag of a versioned resource: its version, a dot, and a hash of when it was created.
+
+    Versions begin at 1 again when a resource is deleted and created anew; the hash tells them apart.
+    """
     return f'"{version}.{blake2b(created_at.encode(), digest_size=4).hexdigest()}"'
 
 

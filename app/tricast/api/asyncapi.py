@@ -49,7 +49,7 @@ _COMMANDS = {
 
 
 def asyncapi(version: str, *, public_url: PublicUrl | None = None) -> Schema:
-    """The whole document. Without `public_url` it leaves the host open."""
+    """The whole document. Without `public_url` the host is a variable."""
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -131,8 +131,8 @@ def _channel() -> Schema:
         "event is sent once, however many patterns match. Replies and control events stand in order with the "
         "events. A wrong request or Origin is refused after the handshake, by `Error` and a Close code. "
         f"Sub-protocol: `{SUBPROTOCOL}`, or none; a token may be offered beside it, as "
-        f"`{AUTH_PROTOCOL}<token>`. With `?auth=message` the first message is the command `auth`, and "
-        "nothing is sent before it.",
+        f"`{AUTH_PROTOCOL}<token>`. With `?auth=message` the first message must be the command `auth`; the "
+        "server sends nothing before it.",
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in (*_SENT, *_COMMANDS)},
         "bindings": {
             "ws": {"method": "GET", "query": _QUERY, "headers": _HEADERS, "bindingVersion": "0.1.0"}

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tricast.api.answers import LenientRoute
+from tricast.api.answers import SlashRoute
 from tricast.api.schemas import Schema
 from tricast.public_url import PublicUrl
 
@@ -25,7 +25,7 @@ Applications = Callable[[], tuple[Schema, Schema]]
 def document_routes(
     version: str, applications: Applications, *, public_url: PublicUrl | None = None
 ) -> list[Route]:
-    """The routes of both documents, which say that the server is at `public_url`."""
+    """The routes of both documents. `public_url` is the server that they name."""
 
     def openapi() -> Schema:
         from tricast.api.openapi import openapi as document
@@ -50,4 +50,4 @@ def _route(path: str, make: Callable[[], Schema]) -> Route:
         # Anybody may read it, from any page: it holds nothing that isn't in the source.
         return Response(document, media_type="application/json", headers={"access-control-allow-origin": "*"})
 
-    return LenientRoute(path, answer)
+    return SlashRoute(path, answer)

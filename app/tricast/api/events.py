@@ -18,7 +18,7 @@ from tricast.transports.door import Door
 from tricast.transports.longpoll import poll_now
 from tricast.transports.negotiate import subscribe
 from tricast.transports.publish import publish
-from tricast.transports.query import named, pairs_of
+from tricast.transports.query import known_parameters, pairs_of
 from tricast.transports.websocket import websocket
 from tricast.wire.publishing import Edge, body_of, drafts_of, key_of
 
@@ -71,10 +71,10 @@ class EventsEndpoint:
 
     async def _append(self, scope: Any, caller: Caller, body: bytes) -> bytes:
         raw = scope["query_string"]
-        query = named(pairs_of(raw), _QUERY) if raw else {}
+        query = known_parameters(pairs_of(raw), _QUERY) if raw else {}
         content_types = http.headers_named(scope, b"content-type")
         if len(content_types) > 1:
-            raise BadRequest("Content-Type is given more than once", field="Content-Type")
+            raise BadRequest("Content-Type is given more than once; send it once", field="Content-Type")
         content_type = content_types[0] if content_types else ""
         keys = [value for name, value in scope["headers"] if name == b"idempotency-key"]
         edge = Edge(caller.grant.source, key_of(keys), self._door.hub.options.max_event_bytes)

@@ -10,14 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tricast.api.answers import LenientRoute, problem_response
+from tricast.api.answers import SlashRoute, problem_response
 from tricast.errors import TricastError
 from tricast.hub.hub import Hub
 
 
 def health_routes(hub: Hub, version: str, page: Callable[[Request], Response]) -> list[Route]:
-    """`/healthz` (the process answers), `/readyz` (log and fan-out work), `/` (what this is, with
-    references relative to there; to browsers, `page`)."""
+    """`/healthz` (the process answers), `/readyz` (log and fan-out work), and `/`.
+
+    `/` answers name, version and relative URLs of the main routes; browsers get `page`.
+    """
 
     async def healthz(_: Request) -> Response:
         return _json({"status": "ok", "version": version})
@@ -43,7 +45,7 @@ def health_routes(hub: Hub, version: str, page: Callable[[Request], Response]) -
             }
         )
 
-    return [LenientRoute("/healthz", healthz), LenientRoute("/readyz", readyz), LenientRoute("/", index)]
+    return [SlashRoute("/healthz", healthz), SlashRoute("/readyz", readyz), SlashRoute("/", index)]
 
 
 def _json(value: Any) -> Response:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tricast.api.answers import LenientRoute, problem_response
+from tricast.api.answers import SlashRoute, problem_response
 from tricast.errors import Forbidden, TricastError
 from tricast.hub.hub import Hub
 from tricast.transports.door import Door
@@ -74,4 +74,4 @@ def metrics_routes(door: Door) -> list[Route]:
             return problem_response(problem)
         return Response(generate_latest(registry), media_type=_TYPE)
 
-    return [LenientRoute("/metrics", metrics)]
+    return [SlashRoute("/metrics", metrics)]

@@ -64,7 +64,7 @@ _MEANINGS = {
 def openapi(version: str, *, paths: Schema, schemas: Schema, public_url: PublicUrl | None = None) -> Schema:
     """The whole document. `paths` and `schemas` are those of the applications on the hub.
 
-    Without `public_url` the server is where the document is.
+    Without `public_url` the server's URL is relative to the document's.
     """
     return {
         "openapi": "3.1.0",
@@ -129,9 +129,9 @@ def openapi(version: str, *, paths: Schema, schemas: Schema, public_url: PublicU
                     "in": "cookie",
                     "name": COOKIE,
                     "description": f"The session of somebody who is signed in; over https it is called "
-                    f"`{SECURE_COOKIE}`, below a path `{SECURE_COOKIE_BELOW}`. Other credentials go before "
-                    "it. It counts only for pages of the server's own origins, and for no body in a form's "
-                    "media type.",
+                    f"`{SECURE_COOKIE}`, below a path `{SECURE_COOKIE_BELOW}`. Other credentials take "
+                    "precedence. It is accepted only from pages of the server's own origins, and not with a "
+                    "body of a form's media type.",
                 },
             },
         },

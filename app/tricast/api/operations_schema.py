@@ -47,7 +47,7 @@ def _answer(schema: str, description: str = "As it is now.", *, tagged: bool = F
         answer["headers"] = {
             "ETag": {
                 "schema": {"type": "string"},
-                "description": "The version and what tells this one from an earlier one.",
+                "description": "The version, a dot, and a hash that differs if it was created anew.",
             }
         }
     return answer

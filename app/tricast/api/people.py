@@ -112,8 +112,11 @@ class _People:
         return json_answer({**invite.to_json(), "code": code, "link": link}, 201)
 
     def _base(self, ask: Ask) -> str:
-        """Where the dashboard is: by the name that was set, or one of this machine that it was asked for by;
-        else relative to the request's URL, for whoever asked to complete (any `Host` could be sent)."""
+        """The dashboard's URL, with a slash at the end.
+
+        It is made from `public_url` or the first own origin, else from a loopback `Host`, else it is
+        relative to the request's URL: no other `Host` is trusted, as a client can send any.
+        """
         url, headers = ask.request.url, ask.request.scope["headers"]
         if self._access.public_url is not None:
             return f"{self._access.public_url}/"

@@ -108,7 +108,8 @@ class InviteAnswer(Body):
 class NewInviteAnswer(InviteAnswer):
     """A new invitation. `code`, and the `link` that holds it, are shown here and never again.
 
-    The link is relative to the request's URL (`../#/join/…`) where the server has not been told its name.
+    Without `public_url` and `own_origins` the link is relative to the request's URL (`../#/join/…`),
+    except for requests to a loopback name.
     """
 
     code: str

@@ -63,12 +63,15 @@ More = Annotated[
         show_default=False,
     ),
 ]
-Dev = Annotated[bool | None, typer.Option("--dev", help="Ask nobody for credentials. Only on loopback.")]
+Dev = Annotated[
+    bool | None,
+    typer.Option("--dev", help="Accept requests without credentials. Only on loopback and Unix sockets."),
+]
 Host = Annotated[
     str | None,
     typer.Option(
         "--host",
-        help="Where to listen: addresses and unix:/path, separated by commas.",
+        help="Addresses, host names and unix:/path to listen on, separated by commas.",
         show_default="127.0.0.1",
     ),
 ]

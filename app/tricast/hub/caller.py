@@ -11,7 +11,7 @@ from tricast.hub.gate import Grant
 
 Transport = Literal["websocket", "sse", "poll", "http", "hub"]
 
-UNIX_ADDRESS: Final = "unix:"  # who came through a Unix socket, as nginx writes it
+UNIX_ADDRESS: Final = "unix:"  # the address of clients of a Unix socket, as nginx writes it
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from tricast.hub.session import Session
 from tricast.hub.subscriber import Subscriber
 
 _SLICE = 200
-# Longer than a usual restart: an EventSource that is back earlier may get a proxy's 502, which is final.
+# Longer than a usual restart: an EventSource that reconnects earlier may get a proxy's 502, which is final.
 RESTART_MS: Final = 2000
 
 Connection = Subscriber | Poll | Session
@@ -132,9 +132,9 @@ class Connections:
                 connection.close(problem, reconnect_after_ms=RESTART_MS)
 
     async def drain(self, within_s: float) -> None:
-        """Say goodbye to everybody, each with a time of its own to come back at; answer all polls.
+        """Send all streams a goodbye, each with a reconnect time of its own; answer all polls.
 
-        None of these times is shorter than a usual restart.
+        No reconnect time is shorter than `RESTART_MS`.
         """
         chosen = list(self)
         spread_ms = 1000 + min(29_000, 2 * len(chosen))
@@ -154,7 +154,10 @@ class Connections:
                     await self._empty.wait()
 
     def count(self, stats: Stats) -> None:
-        """Write how many there are, of what kind and in which state, into `stats`."""
+        """Write how many there are, of what kind and in which state, into `stats`.
+
+        Each counter is written once, as other threads may read them meanwhile.
+        """
         websocket = sse = poll = lagging = replaying = 0
         for connection in list(self._open.values()):
             if isinstance(connection, Poll):

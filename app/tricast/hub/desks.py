@@ -172,7 +172,7 @@ class PollDesks:
             desk.stir()
         if hit is not None:
             desk.hit(hit)
-        if poll.hurried:
+        if poll.is_due:
             self.time_out(poll)
 
     def release(self, group: Group) -> None:

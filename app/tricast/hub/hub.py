@@ -53,9 +53,9 @@ class Hub:
     is kept, by default in memory.
 
     Everything runs on the event loop that entered it. A call from another thread or
-    event loop raises RuntimeError, which says how to make it, before it has done
-    anything. What only reads a value (`position`, `bounds`, `connections`, `callers`,
-    `stats`, `figures`) and registering hooks works from everywhere.
+    event loop has no effect but a RuntimeError, which says how to make the call.
+    `position`, `bounds`, `connections`, `callers`, `stats` and `figures` may be read,
+    and hooks be registered, from any thread.
     """
 
     def __init__(
@@ -440,10 +440,8 @@ class Hub:
         is called last, and may refuse too: only who passed it is told of as gone. Raises
         what `on_connect` or `admit` refuse with, and Draining.
         """
-        self._started()
         await self.connect(caller)
-        if self._draining:
-            raise Draining("the server is stopping; reconnect", retry_after_s=RESTART_MS / 1000)
+        self.check_open()
         admit(caller)
         session = Session(caller)
         self._connections.add(session)

@@ -1,4 +1,4 @@
-"""A hub lives on one event loop: what changes it elsewhere is refused before it changes anything."""
+"""The check that a hub is called on its own event loop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import threading
 
 
 def check_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """Raises RuntimeError unless it is called on `loop`."""
+    """Raises RuntimeError, which says how to make the call, unless `loop` is running in this thread."""
     try:
         here = asyncio.get_running_loop()
     except RuntimeError:

@@ -68,7 +68,7 @@ class Poll:
         "caller",
         "desk",
         "expires_at",
-        "hurried",
+        "is_due",
         "limit",
         "on_closed",
         "paced",
@@ -109,7 +109,7 @@ class Poll:
         self.stale: Callable[[], bool] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._expired: Callable[[Poll], None] = lambda _: None
-        self.hurried = False  # whether it waits no longer, whatever its time-out
+        self.is_due = False  # whether it is to be answered without waiting any longer
 
     def answer(self, answer: Answer) -> None:
         """Take the events and the cursor, and leave, in one step (DELIVERY.md 10)."""
@@ -131,9 +131,9 @@ class Poll:
         if timeout_s is not None:
             self._timer = asyncio.get_running_loop().call_later(timeout_s, expired, self)
 
-    def hurry(self) -> None:
-        """Wait no longer: where nothing is being read for it, it is answered now as at its time-out."""
-        self.hurried = True
+    def answer_now(self) -> None:
+        """Answer as at the time-out: now, or once the read from the log that is under way has ended."""
+        self.is_due = True
         if self.task is None:
             self._expired(self)
 

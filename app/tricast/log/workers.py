@@ -1,13 +1,12 @@
-"""Whether another worker of the same server has a log in memory too: each would have events of its own.
+"""A lock that only one worker of a server can hold: each log in memory would have events of its own.
 
-Workers of one server share its socket, which uvicorn, gunicorn and hypercorn bind in the parent process. So
-the first one takes a record lock (fcntl(2)) on the sockets that it has inherited, and the next finds it
-taken. The kernel ends the lock with the process: nothing is left behind, and a worker that is started again
-(`--reload`) gets it. Processes that share no such socket, such as those of pytest-xdist or multiprocessing,
-have nothing to do with each other.
+Workers of one server share its socket, which uvicorn, gunicorn and hypercorn bind in the parent process. The
+first worker takes a record lock (fcntl(2)) on the sockets that it has inherited; a second one can't. The
+kernel releases the lock when the process ends, so that a worker that is started again (`--reload`) gets it.
+Processes without a common socket, such as those of pytest-xdist or multiprocessing, don't exclude each other.
 
-granian's workers open their sockets after the application has started; there, the number that granian gives
-each of them tells. Where there is no /proc (not on Linux), nothing is found out.
+granian's workers open their sockets after the application has started; they are told apart by granian's
+worker number. Without /proc (on other systems than Linux) a second worker is not detected.
 """
 
 from __future__ import annotations
@@ -29,33 +28,33 @@ from tricast.errors import Unavailable
 ONE_WORKER: Final = "run one worker (uvicorn --workers 1, gunicorn -w 1, granian --workers 1)"
 _HANDOVER_S: Final = 2.0
 _RETRY_S: Final = 0.1
-_running: Counter[int] = Counter()  # logs in memory by process; what was counted before a fork stays
+_running: Counter[int] = Counter()  # logs in memory by process id; a fork keeps its parent's count
 
 
 @asynccontextmanager
 async def sole_worker() -> AsyncIterator[None]:
-    """No other worker of this server is inside meanwhile; this process may be so several times.
+    """Keeps other workers of this server out until the exit; one process may enter several times.
 
-    Waits up to 2 s for one that is being replaced. Raises Unavailable.
+    Waits up to 2 s for a worker that is being replaced. Raises Unavailable if another worker is inside.
     """
-    me = os.getpid()
-    await _claim()
-    _running[me] += 1
+    process = os.getpid()
+    await _acquire()
+    _running[process] += 1
     try:
         yield
     finally:
-        _running[me] -= 1
-        if not _running[me]:
+        _running[process] -= 1
+        if not _running[process]:
             for fd in _inherited_sockets():
                 with suppress(OSError):
                     fcntl.lockf(fd, fcntl.LOCK_UN)
 
 
-async def _claim() -> None:
+async def _acquire() -> None:
     if _granian_worker() > 1:
         raise _refusal()
     if any(count for process, count in _running.items() if process != os.getpid()):
-        return  # forked from a process that has one: its helper, not its fellow worker
+        return  # a child of a process with a log in memory is not another worker
     loop = asyncio.get_running_loop()
     deadline = loop.time() + _HANDOVER_S
     while not all(_lock(fd) for fd in _inherited_sockets()):
@@ -78,14 +77,14 @@ def _lock(fd: int) -> bool:
     except (BlockingIOError, PermissionError):
         return False
     except OSError:
-        pass  # not lockable here
+        pass  # the system can't lock this descriptor
     return True
 
 
 def _inherited_sockets() -> list[int]:
-    """File descriptors of server sockets, if the parent is a Python process as this one is.
+    """File descriptors of server sockets; none unless the parent runs the same Python as this process.
 
-    (A shell may leak one of its own to everything that is started in it.)
+    Other parents, such as shells, may leak sockets that are not this server's.
     """
     try:
         if os.readlink(f"/proc/{os.getppid()}/exe") != os.readlink("/proc/self/exe"):
@@ -93,11 +92,11 @@ def _inherited_sockets() -> list[int]:
         fds = [int(name) for name in os.listdir("/proc/self/fd")]
     except OSError:
         return []
-    return [fd for fd in fds if _serves(fd)]
+    return [fd for fd in fds if _is_server_socket(fd)]
 
 
-def _serves(fd: int) -> bool:
-    """Whether it is a stream socket with an address and no peer (it may be that nobody listens yet)."""
+def _is_server_socket(fd: int) -> bool:
+    """Whether it is a stream socket with an address and no peer, listening or not yet."""
     try:
         if not stat.S_ISSOCK(os.fstat(fd).st_mode):
             return False
@@ -113,7 +112,7 @@ def _serves(fd: int) -> bool:
     else:
         return False
     finally:
-        sock.detach()  # (to close it would end the lock)
+        sock.detach()  # closing it would release the lock
 
 
 def _is_bound(sock: socket.socket) -> bool:
@@ -122,7 +121,7 @@ def _is_bound(sock: socket.socket) -> bool:
 
 
 def _granian_worker() -> int:
-    """Which of granian's workers this process is, from 1 on; 0: none."""
+    """The number of this process among granian's workers, from 1 on; 0 if it is none of them."""
     process = multiprocessing.current_process()
     given = getattr(process, "_args", ()) if process.name == "granian-worker" else ()
     return given[0] if given and isinstance(given[0], int) else 0

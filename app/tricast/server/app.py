@@ -82,9 +82,9 @@ class Service:
         self.door = self._door()
         self.hot = EventsEndpoint(self.door)
         self.api = Api(self.access.gate, allowed_origin=self.door.allowed_origin, recheck=self.door.recheck)
-        # What may open a Unix socket is decided by its file's permissions: a proxy there is this machine's.
-        everybody = "*" in settings.forwarded_allow_ips
-        trusted = ["*"] if everybody else [*settings.forwarded_allow_ips, UNIX_ADDRESS]
+        # The file permissions of a Unix socket decide who may open it, so a proxy there is trusted.
+        trusts_all = "*" in settings.forwarded_allow_ips
+        trusted = ["*"] if trusts_all else [*settings.forwarded_allow_ips, UNIX_ADDRESS]
         pages = Pages(static_folder())
         self._forwarded: Any = ProxyHeadersMiddleware(self._serve, trusted_hosts=trusted)
         self._router = Starlette(
@@ -177,10 +177,10 @@ class Service:
             await self._router(scope, receive, http.sending_cors(scope, send, self.door.allowed_origin))
 
     def _path_in(self, scope: Any) -> str:
-        """The path below what the server is mounted at, as the ASGI server and `public_url` say.
+        """The request's path without `root_path` and without the path of `public_url`.
 
-        '' for that itself, without the slash that relative references need. A proxy may
-        have taken the prefix of `public_url` off, or not.
+        A proxy may have removed the latter or not. '' is the prefix itself without a slash at
+        its end, below which relative references would be wrong.
         """
         path: str = scope["path"]
         for prefix in (scope.get("root_path", ""), self._prefix):
@@ -192,8 +192,8 @@ class Service:
         own = {"v1", *(getattr(route, "path", "/").split("/")[1] for route in self.routes)} - {""}
         if self._prefix and self._prefix.split("/")[1] in own:
             raise BadRequest(
-                f"public_url may not have the path {self._prefix!r}: the server has paths of its own that "
-                f"begin so ({', '.join(sorted(own))}); serve it below another, such as /tricast",
+                f"public_url may not have the path {self._prefix!r}: the server's own paths begin with "
+                f"{', '.join(sorted(own))}; serve it below another path, such as /tricast",
                 field="public_url",
             )
 

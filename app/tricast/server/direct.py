@@ -53,7 +53,7 @@ _SMALL_BODY_BYTES: Final = 64 * 1024
 
 
 class _BadHead(Exception):
-    """Raised inside the parser, whose `feed_data` then fails: the head is not to be served."""
+    """Raised in a callback of the parser to make `feed_data` fail: the head is refused."""
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -71,7 +71,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_body = False
         self._parting = False
         self._full = False
-        self._problem: TricastError | None = None  # what is wrong with the head that was refused
+        self._problem: TricastError | None = None  # why the head is refused, if the parser accepts it
         self._head_timer: asyncio.TimerHandle | None = None
         self._hot: HotPath | None = getattr(self.config.app, "hot", None)
 
@@ -110,10 +110,10 @@ class HttpProtocol(HttpToolsProtocol):
     def _refuse(self, problem: TricastError) -> None:
         """Answer with `problem` and close.
 
-        Where an earlier request is still to be answered, close after its answer instead: the client
-        would take the refusal for that answer (RFC 9112 §9.3.2).
+        If an earlier request is unanswered, close after its answer instead: the client would take
+        the refusal for that answer (RFC 9112 §9.3.2).
         """
-        if self._owes_answer:
+        if self._has_unanswered:
             self._parting = True
             self.finish()
             return
@@ -121,8 +121,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
     @property
-    def _owes_answer(self) -> bool:
-        """Whether a request that has arrived as a whole is not answered yet."""
+    def _has_unanswered(self) -> bool:
+        """Whether a complete request is still to be answered."""
         cycle: Any = self.cycle
         if cycle is None:
             return False
@@ -130,13 +130,13 @@ class HttpProtocol(HttpToolsProtocol):
         return waits or bool(self.pipeline) or self._parked is not None
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """The client has closed its side (`nc -N`): what it asked for before is answered, then it ends.
+        """Answer the complete requests of a client that has closed its side (`nc -N`), then close.
 
-        A waiting poll is answered at once. What streams already is taken to have nobody left who
-        reads it, unless its length is known. A request that is not there as a whole is refused.
+        A waiting poll is answered at once. A response of unknown length that has begun ends instead:
+        its client can't be told from one that is gone. An incomplete request is refused.
         """
         cycle: Any = self.cycle
-        if not self._owes_answer:
+        if not self._has_unanswered:
             self._refuse_incomplete()
             return False
         if cycle.response_started and not cycle.response_complete and cycle.chunked_encoding is not False:
@@ -144,7 +144,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._parting = True
         self.finish()
         if self._parked is not None:
-            self._parked.hurry()
+            self._parked.answer_now()
         return True
 
     def _refuse_incomplete(self) -> None:
@@ -194,10 +194,9 @@ class HttpProtocol(HttpToolsProtocol):
     def _feed(self, data: bytes) -> None:
         """Parse what arrived.
 
-        An upgrade that is offered and not taken is ignored (RFC 9110 §7.8). The parser takes all that
-        follows such a head for the other protocol's, so a new one (the old one is at its end, where the
-        head says `close` or HTTP/1.0) is given the head without the offer; the body, and the next
-        request, then follow it as usual.
+        An offer to upgrade to anything but a WebSocket is ignored (RFC 9110 §7.8). After such an offer
+        the parser would not read the body and the next requests as HTTP, so a new one is fed the head
+        without the offer. (The old one reads nothing more where the head has `close` or HTTP/1.0.)
         """
         self._unset_keepalive_if_required()
         rest: bytes | memoryview = data
@@ -228,11 +227,11 @@ class HttpProtocol(HttpToolsProtocol):
     def _head_without_upgrade(self) -> bytes:
         scope = self.scope
         if scope["method"] == "CONNECT":
-            raise _BadHead  # (there is no other meaning to go on with)
+            raise _BadHead  # the parser reports CONNECT as an upgrade too, and it is nothing else
         return without_upgrade(scope["method"], self.url, scope["http_version"], self.headers)
 
     def _await_more(self, size: int) -> None:
-        """Bound in time and size what may still come; `size` bytes of it have."""
+        """Bound the time and size of what is still to arrive; `size` bytes of it have arrived."""
         if self._parting or self.transport.is_closing() or self._must_wait:
             return
         cycle: Any = self.cycle
@@ -270,9 +269,9 @@ class HttpProtocol(HttpToolsProtocol):
             raise _BadHead
         if self.parser.should_upgrade():
             self.scope["method"] = self.parser.get_method().decode("ascii")
-            return  # `_feed` goes on with it
+            return  # `_feed` decides
         if version == "1.0":
-            self.expect_100_continue = False  # (RFC 9110 §10.1.1)
+            self.expect_100_continue = False  # RFC 9110 §10.1.1
         self._turns += 1
         self._head_bytes = 0
         self._in_head = False
@@ -371,7 +370,7 @@ class HttpProtocol(HttpToolsProtocol):
         return True
 
     def handle_websocket_upgrade(self, early: bytes = b"") -> None:
-        """Hand the connection over, and `early`, which came behind the head."""
+        """Hand the connection over, with `early`: the bytes that arrived after the head."""
         cycle: Any = self.cycle
         answering = cycle is not None and not cycle.response_complete
         if answering or self.pipeline or self._must_wait or self.flow.write_paused:
@@ -416,8 +415,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def park(self, request: RequestWriter) -> None:
         self._parked = request
-        if self._parting:  # (its client has closed its side)
-            request.hurry()
+        if self._parting:
+            request.answer_now()
 
     def unpark(self, request: RequestWriter) -> bool:
         """Whether `request` was parked; it isn't afterwards."""

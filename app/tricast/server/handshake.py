@@ -51,7 +51,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             shown = ", ".join(versions)[:80] or "none"
             self._turn_away(
                 UpgradeRequired(
-                    f"Sec-WebSocket-Version is {shown}; this server speaks version 13 (RFC 6455)",
+                    f"Sec-WebSocket-Version is {shown}; send 13 (RFC 6455)",
                     field="Sec-WebSocket-Version",
                 )
             )

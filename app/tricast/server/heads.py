@@ -1,4 +1,4 @@
-"""Heads of HTTP/1 requests, as the parser has split them: what it lets pass, and offers that aren't taken."""
+"""Checks of parsed HTTP/1 request heads that the parser does not make: Host, and offers to upgrade."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Final
 
 from tricast.errors import BadRequest
 
-# uri-host and an optional port (RFC 9110 §7.2, RFC 3986 §3.2.2); it may be empty.
+# The value of Host: uri-host, which may be empty, and an optional port (RFC 9110 §7.2, RFC 3986 §3.2.2).
 _HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.%A-Za-z_~-]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
 
 Headers = Sequence[tuple[bytes, bytes]]
 
 
 def host_problem(headers: Headers, version: str) -> BadRequest | None:
-    """What is wrong with the Host of a request, or None.
+    """The error of a request's missing, second or malformed Host; None if it is valid.
 
     HTTP/1.1 has exactly one, HTTP/1.0 may have none (RFC 9112 §3.2).
     """
@@ -26,9 +26,7 @@ def host_problem(headers: Headers, version: str) -> BadRequest | None:
     if not hosts and version == "1.0":
         return None
     shown = f"Host {hosts[0][:80]!r}" if len(hosts) == 1 else f"{len(hosts)} Host headers"
-    return BadRequest(
-        f"the request has {shown}; send one, with the name and port that the URL has", field="Host"
-    )
+    return BadRequest(f"the request has {shown}; send one, with the host and port of the URL", field="Host")
 
 
 @lru_cache(maxsize=256)
@@ -37,7 +35,7 @@ def _is_host(value: bytes) -> bool:
 
 
 def wants_websocket(method: str, version: str, headers: Headers) -> bool:
-    """Whether an upgrade is to be taken: `websocket`, perhaps among others, by a GET of HTTP/1.1."""
+    """Whether the head is a WebSocket handshake: a GET by HTTP/1.1 whose Upgrade names `websocket`."""
     if method != "GET" or version != "1.1":
         return False
     offered = b",".join(value for name, value in headers if name == b"upgrade").lower()

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from tricast.transports.representation import current, takes_gzip
+from tricast.transports.representation import matching_etag, takes_gzip
 
 # Nothing but this server's own files, no inline script or style, and no text taken for markup.
 CONTENT_SECURITY_POLICY: Final = "; ".join(
@@ -102,7 +102,7 @@ class Pages(StaticFiles):
         if file.media_type == "text/html":
             headers |= _PAGE_HEADERS
         # Who takes gzip may use either body that it has; who doesn't, only the plain one.
-        known = current(asked.getlist("if-none-match"), etag, file.etag)
+        known = matching_etag(asked.getlist("if-none-match"), etag, file.etag)
         if known is not None:
             return Response(status_code=304, headers=headers | {"etag": known})
         headers["etag"] = etag

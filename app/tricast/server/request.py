@@ -72,15 +72,15 @@ class RequestWriter:
             protocol.park(self)
 
     def lost(self) -> None:
-        """The client of the poll that is parked has gone."""
+        """Report the end of the client's connection to the parked poll."""
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
             waiting.lost()
 
-    def hurry(self) -> None:
-        """Have the poll that is parked answered now."""
+    def answer_now(self) -> None:
+        """Have the parked poll answered without waiting any longer."""
         if self._waiting is not None:
-            self._waiting.hurry()
+            self._waiting.answer_now()
 
     def stream(self, head: bytes, *, chunked: bool) -> EventStream:
         cycle, protocol = self._cycle, self._protocol

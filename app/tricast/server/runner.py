@@ -20,7 +20,7 @@ from tricast.server import logs
 from tricast.server.app import Service, package_version
 from tricast.server.direct import HttpProtocol
 from tricast.server.handshake import WebSocketProtocol
-from tricast.server.listening import BACKLOG, listen
+from tricast.server.listening import BACKLOG, WILDCARDS, listen
 from tricast.settings import UNIX, Settings, Source
 
 _log = logging.getLogger("tricast.server")
@@ -69,13 +69,13 @@ class Server(uvicorn.Server):
         sys.stdout.flush()
 
     def _base_url(self, port: int) -> str:
-        """Where a browser finds the dashboard: by the server's public name, if it has one."""
+        """The URL of the dashboard: by the server's public name, if it has one."""
         if self.service.access.public_url is not None:
             return self.service.access.public_url
         host = next((host for host in self.service.settings.host if not host.startswith(UNIX)), None)
         if host is None:
-            return "http://localhost"  # by whatever passes requests on to the Unix socket
-        return _url("localhost" if host in ("0.0.0.0", "::") else host, port)
+            return "http://localhost"  # a proxy's address, which the server doesn't know
+        return _url("localhost" if host in WILDCARDS else host, port)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
@@ -126,7 +126,7 @@ def serve(settings: Settings, sources: Sequence[Source] = ()) -> int:
         _log.error("%s", error.detail)
         return 1
     try:
-        # (under --dev the Unix socket is for its owner alone: nobody is asked for credentials)
+        # Under --dev no credentials are needed, so only the owner may open a Unix socket.
         listeners = listen(settings.host, settings.port, mode=0o600 if settings.dev else 0o660)
     except TricastError as error:
         _log.error("%s", error.detail)

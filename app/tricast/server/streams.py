@@ -131,7 +131,7 @@ class _Stream(asyncio.Protocol):
 
 
 class EventStream(_Stream):
-    """An SSE response by HTTP/1.0: its body ends with the connection."""
+    """An SSE response by HTTP/1.0, whose body ends with the connection. `last` ends a body by HTTP/1.1."""
 
     __slots__ = ()
 
@@ -151,10 +151,10 @@ class EventStream(_Stream):
 
 
 class ChunkedEventStream(EventStream):
-    """An SSE response by HTTP/1.1, a chunk a write.
+    """An SSE response by HTTP/1.1, each write one chunk (RFC 9112 §7.1).
 
-    Readers that ask for a block of bytes (Python's requests and urllib3) get each chunk when it comes, and
-    would wait for more without them. A stream that is cut off lacks the last chunk.
+    Clients that read in blocks (Python's requests and urllib3) get each chunk when it arrives; an unchunked
+    body they would hold back until a block is full. A stream that is cut off lacks the last chunk.
     """
 
     __slots__ = ()
@@ -167,11 +167,11 @@ class WebSocketStream(_Stream):
     """A WebSocket after its handshake: frames in by websockets' protocol, frames out as they are."""
 
     __slots__ = (
+        "_close_reply",
         "_conn",
-        "_farewell",
         "_free",
+        "_has_refused",
         "_held",
-        "_is_refused",
         "_late_bytes",
         "_parts",
         "_received",
@@ -202,10 +202,10 @@ class WebSocketStream(_Stream):
         self._unread = bytearray()
         self._turn: asyncio.Handle | None = None
         self._late_bytes = 0
-        # What answers the client's Close (empty: it closed its side without one), once everything that it
-        # sent before is carried out (DELIVERY.md 29).
-        self._farewell: bytes | None = None
-        self._is_refused = False
+        # The answer to the client's Close (empty: it closed its side without one). It is sent once all
+        # commands before the Close are carried out (DELIVERY.md 29).
+        self._close_reply: bytes | None = None
+        self._has_refused = False
         self._held = True  # until somebody listens
         self._unanswered = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -239,7 +239,7 @@ class WebSocketStream(_Stream):
         waits = self._waits
         if self._unread and not waits and self._turn is None:
             self._turn = asyncio.get_running_loop().call_soon(self._take_turn)
-        if waits or self._unread or self._farewell is not None:
+        if waits or self._unread or self._close_reply is not None:
             if transport.is_reading():
                 transport.pause_reading()
         elif not transport.is_reading():
@@ -251,26 +251,26 @@ class WebSocketStream(_Stream):
         return (self._held or self._stalled) and not self._ended
 
     def write(self, data: Payload, /) -> None:
-        # Behind its Close a client reads no messages any more: browsers drop them, and libraries whose
-        # queue is full would not come to read the answer to the Close.
-        if not self._farewell:
+        # After its Close a client reads no messages: browsers drop them, and a library whose queue is full
+        # would not read the answer to the Close.
+        if not self._close_reply:
             super().write(data)
 
     def refused(self, problem: TricastError) -> None:
-        if self._farewell and not self._is_refused:
-            self._is_refused = True
-            self._farewell = close_frame(problem.close_code, problem.detail)
+        if self._close_reply and not self._has_refused:
+            self._has_refused = True
+            self._close_reply = close_frame(problem.close_code, problem.detail)
 
     def _close_in_turn(self) -> None:
-        """Answer the client's Close, and close, unless what it sent before is still worked on."""
+        """Answer the client's Close, and close, unless commands before it are still being carried out."""
         transport = self._transport
-        if self._farewell is None or transport is None:
+        if self._close_reply is None or transport is None:
             return
         if not self._ended:
             if self._held or self._unread:
                 return
             self._ended = True
-            transport.write(self._farewell)
+            transport.write(self._close_reply)
         transport.close()
 
     def pause_writing(self) -> None:
@@ -309,8 +309,8 @@ class WebSocketStream(_Stream):
             return
         self._ended = True
         self._transport.write(cast(bytes, last) + close_frame(code, reason))
-        if self._farewell is not None:
-            self._transport.close()  # (the client has said its part)
+        if self._close_reply is not None:
+            self._transport.close()  # both sides have sent a Close
             return
         self._read()
         self._timer = asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT_S, self._give_up)
@@ -331,7 +331,7 @@ class WebSocketStream(_Stream):
 
     def data_received(self, data: bytes) -> None:
         self._unanswered = 0
-        if self._farewell is not None:
+        if self._close_reply is not None:
             return  # nothing may follow a Close (RFC 6455 §5.5.1)
         if self._unread or self._waits or len(data) > _TURN_BYTES:
             self._unread += data
@@ -371,9 +371,9 @@ class WebSocketStream(_Stream):
         if transport is None:
             return
         if self._conn.parser_exc is None and self._conn.close_expected():
-            # A Close, and what it answers pings with that came just before.
+            # `output` answers the Close, and pings that arrived with it.
             self._unread.clear()
-            self._farewell = close_frame(1007, _NOT_UTF_8) if self._is_refused else output
+            self._close_reply = close_frame(1007, _NOT_UTF_8) if self._has_refused else output
             self._read()
             self._close_in_turn()
             return
@@ -384,11 +384,11 @@ class WebSocketStream(_Stream):
             transport.close()
 
     def eof_received(self) -> bool:
-        """Carry out what came before the client closed its side, if anything is left of it."""
-        if self._ended or not (self._held or self._unread or self._farewell is not None):
+        """Carry out the commands that arrived before the client closed its side, then close."""
+        if self._ended or not (self._held or self._unread or self._close_reply is not None):
             return super().eof_received()
-        if self._farewell is None:
-            self._farewell = b""
+        if self._close_reply is None:
+            self._close_reply = b""
         return True
 
     def _frame(self, frame: Frame) -> None:
@@ -412,9 +412,9 @@ class WebSocketStream(_Stream):
         try:
             text = message.decode()
         except UnicodeDecodeError:
-            # Nothing that follows is processed (RFC 6455 §7.1.7); a Close among it doesn't make it 1000.
+            # Nothing after it is processed (RFC 6455 §7.1.7), and a Close after it is answered with 1007.
             self._received = None
-            self._is_refused = True
+            self._has_refused = True
             self._conn.fail(1007, _NOT_UTF_8)
             return
         self._received(text)

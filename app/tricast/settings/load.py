@@ -16,7 +16,7 @@ from pydantic_settings import TomlConfigSettingsSource
 
 from tricast.errors import TricastError
 from tricast.settings.model import DEFAULT_FILE, PREFIX, Settings
-from tricast.settings.values import Explained
+from tricast.settings.values import InvalidValue
 
 # The command line's own environment: about the server it talks to, not about the server it is.
 CLIENT_VARIABLES = frozenset(
@@ -176,7 +176,7 @@ def _bad_setting(error: ValidationError, given: _Given) -> BadSetting:
     _, origin = given.origin(name)
     value = first["input"] if len(first["loc"]) > 1 else given.raw(name)
     why = first.get("ctx", {}).get("error")
-    reason = f". Here: {why}" if isinstance(why, Explained) else ""
+    reason = f"; {why}" if isinstance(why, InvalidValue) else ""
     hint = f" ({_KUBERNETES_HINT})" if str(value).startswith("tcp://") else ""
     return BadSetting(
         f"{origin}={_shown(name, value)} is not valid; allowed: {allowed(name)}{hint}{reason}", field=name

@@ -71,7 +71,9 @@ class Settings(BaseSettings):
         8080, "The port to listen on; 0 takes a free one.", allowed="0-65535", ge=0, le=65535
     )
     dev: bool = _setting(
-        False, "Ask nobody for credentials. Only on loopback hosts and Unix sockets.", allowed="true or false"
+        False,
+        "Accept requests without credentials. Only on loopback hosts and Unix sockets.",
+        allowed="true or false",
     )
     log: LogUrl = _setting(
         "sqlite:///data/tricast.db",
@@ -93,19 +95,20 @@ class Settings(BaseSettings):
     allowed_origins: PageOrigins = _setting(
         (),
         "Web pages of these origins may connect, besides the server's own. `*`: any, without cookies. "
-        "Nobody's session counts there.",
+        "Session cookies are not accepted from them.",
         allowed="origins such as https://shop.example, https://*.shop.example or capacitor://localhost, "
         "separated by commas, or *",
     )
     public_url: PublicUrlText = _setting(
         None,
-        "Where people and clients find the server; with the path, where a proxy serves it below one. "
-        "Links lead there, and its origin is one of the server's own.",
+        "The server's URL as people and clients know it, with the path if a proxy serves it below one. "
+        "Links are made from it, and its origin is one of the server's own.",
         allowed="a URL such as https://events.example or https://example.com/tricast",
     )
     own_origins: OwnOrigins = _setting(
         (),
-        "The server's own names, where a proxy in front of it changes `Host`. People's sessions count there.",
+        "The server's own origins, where a proxy in front of it changes `Host`. Session cookies are accepted "
+        "from their pages.",
         allowed="origins such as https://events.example, separated by commas",
     )
     retention_age_s: Age = _setting(
@@ -206,7 +209,7 @@ class Settings(BaseSettings):
         elsewhere = [host for host in self.host if not host.startswith(UNIX) and not is_loopback(host)]
         if self.dev and elsewhere:
             raise ValueError(
-                "--dev asks nobody for credentials, so it listens on loopback and Unix sockets only; "
+                "--dev asks for no credentials, so it listens on loopback and Unix sockets only; "
                 f"{elsewhere[0]!r} is neither. Give --host 127.0.0.1, or leave --dev out"
             )
         return self

@@ -73,8 +73,8 @@ def _log_url(value: str) -> str:
     return value
 
 
-class Explained(ValueError):
-    """A value that is not allowed, in a text that says why and what to write instead."""
+class InvalidValue(ValueError):
+    """Its text says why the value is not allowed and what to write instead."""
 
 
 def _page_origin(value: str) -> str:
@@ -97,9 +97,13 @@ def _host(value: str) -> str:
 
 def _own_origin(value: str) -> str:
     if value == "*":
-        raise Explained("a server has names of its own; to let in any page, set allowed_origins=*")
+        raise InvalidValue(
+            "'*' is not a server's own origin; to allow pages of any origin, set allowed_origins=*"
+        )
     if not _rule(value).origin.is_web:
-        raise Explained("a server's own origin begins with http:// or https://; pages: allowed_origins")
+        raise InvalidValue(
+            "a server's own origin begins with http:// or https://; put origins of apps into allowed_origins"
+        )
     return value
 
 
@@ -107,14 +111,14 @@ def _public_url(value: str) -> str:
     try:
         return str(PublicUrl.parse(value))
     except BadRequest as error:
-        raise Explained(error.detail) from None
+        raise InvalidValue(error.detail) from None
 
 
 def _rule(value: str) -> OriginRule:
     try:
         return OriginRule.parse(value)
     except BadRequest as error:
-        raise Explained(error.detail) from None
+        raise InvalidValue(error.detail) from None
 
 
 def _network(value: str) -> str:

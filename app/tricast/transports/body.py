@@ -1,4 +1,4 @@
-"""The body of an HTTP request, read once for all routes: as a whole, in bounds, and as it was sent."""
+"""The body of an HTTP request, read as a whole within bounds of size and time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ async def read_body(scope: Any, receive: Any, limit: int) -> bytes:
     """The whole body, of at most `limit` bytes, within 30 s.
 
     Raises TooLarge, TooSlow, NotSupported for a transfer coding other than chunked (RFC 9112 §6.1), and
-    BadRequest for a content coding or a client that went away.
+    BadRequest for a content coding or a connection that ended before the body was complete.
     """
     check_codings(scope)
     length = http.header(scope, b"content-length")
@@ -32,27 +32,28 @@ async def read_body(scope: Any, receive: Any, limit: int) -> bytes:
 
 
 def check_codings(scope: Any) -> None:
-    """Raises NotSupported or BadRequest for a body that is not sent as it is."""
+    """Raises NotSupported for a transfer coding other than chunked, BadRequest for a content coding."""
     transfer = b",".join(value for name, value in scope["headers"] if name == b"transfer-encoding")
     if transfer and transfer.lower() != b"chunked":
         raise NotSupported(
-            f"Transfer-Encoding {transfer.decode('latin-1')[:80]!r} is not read; send the body as it is, "
-            "with a Content-Length or chunked",
+            f"Transfer-Encoding {transfer.decode('latin-1')[:80]!r} is not supported; send the body with a "
+            "Content-Length, or chunked",
             field="Transfer-Encoding",
         )
     content = http.header(scope, b"content-encoding")
     if content is not None and content.lower() != b"identity":
         raise BadRequest(
-            f"Content-Encoding {content.decode('latin-1')[:80]!r} is not read; send the body as it is",
+            f"Content-Encoding {content.decode('latin-1')[:80]!r} is not supported; "
+            "send the body uncompressed",
             field="Content-Encoding",
         )
 
 
 def _check_lost(scope: Any, length: bytes | None) -> None:
-    """Raises BadRequest where the ASGI server lost the body behind an offer to upgrade (DELIVERY.md 28).
+    """Raises BadRequest if the ASGI server lost the body of a request with an upgrade offer (DELIVERY.md 28).
 
-    uvicorn does: its parser takes all that follows such a head for the other protocol's. (`tricast serve`
-    reads the body and ignores the offer.)
+    uvicorn's parser leaves the bytes after such a head to the other protocol. `tricast serve` ignores the
+    offer and reads the body.
     """
     if length not in (None, b"0") or http.header(scope, b"transfer-encoding") is not None:
         raise BadRequest(

@@ -19,11 +19,11 @@ class WaitingPoll(Protocol):
     """A poll that is answered later, as the server sees it."""
 
     def lost(self) -> None:
-        """The client has gone; it is not answered."""
+        """The client's connection has ended: the poll is not answered."""
         ...
 
-    def hurry(self) -> None:
-        """The client waits for nothing more: it is answered now, with what there is."""
+    def answer_now(self) -> None:
+        """Answer with the events that there are, without waiting for more."""
         ...
 
 
@@ -35,13 +35,13 @@ class DirectRequest(Protocol):
         ...
 
     def park(self, poll: WaitingPoll) -> None:
-        """Let the ASGI call return now and `respond` later; `poll` is told if the client goes."""
+        """Let the ASGI call return now and `respond` later; `poll.lost` is called if the connection ends."""
         ...
 
     def stream(self, head: bytes, *, chunked: bool) -> Outlet:
         """Write `head` and take the connection over: an SSE outlet that ends with the connection.
 
-        `chunked`: `head` says that the body is.
+        `chunked` says whether `head` announces a chunked body.
         """
         ...
 
@@ -70,11 +70,11 @@ class WebSocketOutlet(Outlet, Protocol):
     """A WebSocket outlet also hears: messages in order, one at a time."""
 
     def listen(self, received: Callable[[str | bytes], None], *, held: bool = False) -> None:
-        """Name who gets the messages, and read them, unless it stays `held`."""
+        """Call `received` with each message. Reading begins now, unless `held`: then at `release`."""
         ...
 
     def limit(self, max_message_bytes: int) -> int:
-        """Refuse larger messages from now on, while they arrive (1009); the limit that held before."""
+        """Close with 1009 on messages beyond `max_message_bytes` from now on; returns the limit before."""
         ...
 
     def hold(self) -> None:
@@ -90,8 +90,11 @@ class WebSocketOutlet(Outlet, Protocol):
         ...
 
     def refused(self, problem: TricastError) -> None:
-        """A command was refused: if the client has sent its Close behind it, that is answered with the
-        close code of `problem`, as 1000 says that everything was carried out (DELIVERY.md 29)."""
+        """Report that a command was refused.
+
+        A Close that the client has sent after it is answered with the close code of `problem`, because 1000
+        says that all commands were carried out (DELIVERY.md 29).
+        """
         ...
 
 

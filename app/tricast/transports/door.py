@@ -22,7 +22,7 @@ from tricast.transports import http
 def same_origin(origin: str, host: str, cookies: bool) -> bool:
     """Whether the page is of the host that it asks."""
     page = Origin.parse(origin)
-    return page is not None and page.is_at(host)
+    return page is not None and page.has_host(host)
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ class Door:
         return found
 
     async def caller(
-        self, scope: Any, transport: Transport, prove: Callable[[Any], Awaitable[Any]] | None = None
+        self, scope: Any, transport: Transport, authenticate: Callable[[Any], Awaitable[Any]] | None = None
     ) -> Caller:
         """Who is asking, let in by the gate and, except to publish, the `on_connect` hooks.
 
-        `prove` is waited for before the gate is asked, within the connect limits: it takes the scope and
-        returns it with the credentials that came later.
+        `authenticate` is awaited before the gate is asked and after the connect rate was checked: it returns
+        the scope with the credentials that arrive after the handshake.
         """
         cookies = http.header(scope, b"cookie") is not None
         if cookies or scope["type"] == "websocket":
@@ -91,8 +91,8 @@ class Door:
         address = address_of(scope)
         if transport in ("sse", "websocket"):
             self.knock(address)
-        if prove is not None:
-            scope = await prove(scope)
+        if authenticate is not None:
+            scope = await authenticate(scope)
         caller = Caller(await self.grant(scope), transport, address)
         if transport != "http":
             await self.hub.connect(caller)

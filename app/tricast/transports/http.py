@@ -40,7 +40,7 @@ def refusal(problem: TricastError) -> bytes:
     """A whole response for a connection that ends with it, before there was a request to answer."""
     body = problem.problem_json() + b"\n"
     length = (b"content-length", b"%d" % len(body))
-    # (RFC 9110 §15.5.22, RFC 6455 §4.2.2)
+    # A 426 names the version that is supported (RFC 9110 §15.5.22, RFC 6455 §4.2.2).
     last = _UPGRADE if problem.status == 426 else ((b"connection", b"close"),)
     return head(problem.status, (PROBLEM, NO_STORE, *last, length)) + body
 
@@ -53,7 +53,7 @@ def closing(response: bytes) -> bytes:
 async def reply(scope: Any, send: Any, status: int, headers: Headers, body: bytes | None = b"") -> None:
     """Send a complete response, without its body to a HEAD request.
 
-    `body` None: the answer to a HEAD request whose body nobody knows, so without a length.
+    `body` None: there is no body and no Content-Length, as in the answer to HEAD if GET's length is unknown.
     """
     if body is not None and status != 204:
         headers = (*headers, (b"content-length", b"%d" % len(body)))
@@ -97,10 +97,10 @@ def headers_named(scope: Any, name: bytes) -> list[str]:
 
 
 def without_slash(scope: Any) -> Any:
-    """`scope`, where its path ends in one slash the same without it: `/v1/events/` is `/v1/events`.
+    """`scope` without the one slash at the end of its path, if there is one: `/v1/events/` is `/v1/events`.
 
-    Not a redirect: that would lose bodies and can't be followed by a WebSocket
-    handshake. A slash that belongs to a name is sent as `%2F`, and stays.
+    A redirect would not do: clients drop the body, and WebSocket handshakes don't follow it.
+    A slash that belongs to a name is sent as `%2F`, and is kept.
     """
     path: str = scope["path"]
     if not path.endswith("/") or path.endswith("//") or path == f"{scope.get('root_path', '')}/":
@@ -108,7 +108,7 @@ def without_slash(scope: Any) -> Any:
     raw: bytes = (scope.get("raw_path") or b"").partition(b"?")[0]
     if raw[-3:].lower() == b"%2f":
         return scope
-    # (a framework may have put the slash there itself, as Litestar does)
+    # `raw_path` may lack the slash: Litestar adds it to `path` alone.
     return {**scope, "path": path[:-1], "raw_path": raw.removesuffix(b"/")}
 
 
@@ -126,26 +126,26 @@ def own_host(scope: Any, origin: str) -> str:
 Allowed = Callable[[str, str, bool], bool]
 
 METHODS = b"GET, HEAD, POST, OPTIONS"
-# What a page may read of any answer, besides the headers that it always may (Fetch §2.2.2).
+# The response headers that pages of other origins can read, besides the safelisted ones (Fetch §2.2.2).
 EXPOSED_HEADERS = (
     b"Allow, Content-Disposition, ETag, Link, Location, Retry-After, Tricast-Cursor, WWW-Authenticate, "
     b"X-Request-ID"
 )
-# What a page may send; besides these, what its preflight asks for.
+# The request headers that such pages may send; a preflight may ask for others.
 REQUEST_HEADERS = (
     b"Authorization, X-API-Key, Content-Type, If-Match, If-None-Match, Last-Event-ID, Idempotency-Key, "
     b"X-Request-ID, Cache-Control, ce-id, ce-source, ce-specversion, ce-subject, ce-time, ce-topic, ce-type"
 )
 MAX_REFLECTED_HEADERS = 32
-_FIELD_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")  # RFC 9110 §5.1, and a bound
+_FIELD_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")  # RFC 9110 §5.1, of bounded length
 
 
 def cors(scope: Any, allowed: Allowed, *, methods: bytes | None = None) -> Headers:
     """The CORS headers of an answer (Fetch §3.3); with `methods`, of the answer to a preflight.
 
-    None for a request without an Origin; `Vary` alone for one of an origin that isn't allowed.
-    Credentials are allowed to an origin that is let in with cookies, so not to one that
-    only `*` lets in.
+    A request without an Origin gets none; an origin that is not allowed gets `Vary` only.
+    Credentials are allowed to origins that are allowed with cookies, so not to those that
+    only `*` allows.
     """
     origin = header(scope, b"origin")
     if origin is None:
@@ -170,7 +170,7 @@ def cors(scope: Any, allowed: Allowed, *, methods: bytes | None = None) -> Heade
 
 
 def _asked_for(scope: Any) -> Sequence[bytes]:
-    """The header names that a preflight asks for; none if there are too many, or one is no name."""
+    """The header names that a preflight asks for; none if there are too many or one is malformed."""
     lines = b",".join(value for name, value in scope["headers"] if name == b"access-control-request-headers")
     names = [name for name in (part.strip(b" \t") for part in lines.split(b",")) if name]
     if len(names) > MAX_REFLECTED_HEADERS or not all(map(_FIELD_NAME.fullmatch, names)):
@@ -179,7 +179,7 @@ def _asked_for(scope: Any) -> Sequence[bytes]:
 
 
 def add_cors(headers: MutableHeaders, scope: Any, allowed: Allowed) -> None:
-    """Add to an answer's `headers` the ones of CORS. (The answer to OPTIONS names the methods in `Allow`.)"""
+    """Add the CORS headers to an answer's `headers`. For OPTIONS, the methods are those of its `Allow`."""
     allow = headers.get("allow") if scope["method"] == "OPTIONS" else None
     for name, value in cors(scope, allowed, methods=None if allow is None else allow.encode("latin-1")):
         text = value.decode("latin-1")
@@ -190,7 +190,7 @@ def add_cors(headers: MutableHeaders, scope: Any, allowed: Allowed) -> None:
 
 
 def sending_cors(scope: Any, send: Any, allowed: Allowed) -> Any:
-    """`send` for an application that leaves CORS to others."""
+    """`send` that adds the CORS headers to the response, for applications that don't."""
     if header(scope, b"origin") is None:
         return send
 

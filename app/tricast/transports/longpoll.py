@@ -36,7 +36,7 @@ def poll_now(door: Door, scope: Any, way: direct.DirectRequest) -> bool:
     if not door.is_synchronous:
         return False
     for name, value in scope["headers"]:
-        # (what else is accepted, the ordinary path weighs)
+        # Any other Accept needs its weights compared, on the ordinary path.
         if name in _NEEDS_MORE or (name == b"accept" and value not in (b"*/*", b"application/json")):
             return False
     try:
@@ -120,8 +120,8 @@ async def poll(
             status, headers, body = _poll_parts(waiting.result(), link_of(query), cors)
             await http.reply(scope, send, status, headers, body)
         else:
-            # Nobody reads this, but a host's middleware waits for a response (Starlette's
-            # BaseHTTPMiddleware raises "No response returned." without one).
+            # The client has gone, but middleware of the host needs a response: Starlette's
+            # BaseHTTPMiddleware raises "No response returned." without one.
             await http.reply(scope, send, 204, (http.NO_STORE,))
     finally:
         parked.lost()
@@ -131,7 +131,7 @@ async def poll(
 def link_of(query: Query) -> bytes:
     """The beginning of the `Link` to the next poll; the cursor follows.
 
-    Relative to the request's URL (RFC 3986 §5.2), whatever path a proxy serves that below.
+    It is relative to the request's URL (RFC 3986 §5.2), so that it is right below any path.
     """
     return b"<?%b&cursor=" % query.rest.encode()
 

@@ -21,7 +21,7 @@ def negotiate(scope: Any, query: Query) -> TransportName:
     if query.transport == "websocket":
         raise BadRequest("transport 'websocket' needs a WebSocket handshake", field="transport")
     if query.auth_by_message:
-        raise BadRequest("auth=message is for WebSockets; send the token in a header", field="auth")
+        raise BadRequest("auth 'message' is for WebSockets; send the token in a header", field="auth")
     if query.transport is not None:
         return query.transport
     if http.header(scope, b"sec-websocket-key") is not None:
@@ -35,7 +35,7 @@ def negotiate(scope: Any, query: Query) -> TransportName:
 
 
 def start_of(scope: Any, start: Start | None) -> Start:
-    """The header `Last-Event-ID` wins over the query, as `parse` has read it."""
+    """Where to begin: at the header `Last-Event-ID`, else at `start` from the query, else at the latest."""
     last = http.header(scope, b"last-event-id")
     if last:
         return Start.last_event_id(last.decode("utf-8", "replace"))
@@ -67,7 +67,7 @@ async def subscribe(door: Door, scope: Any, receive: Any, send: Any, cors: http.
         await http.refuse(scope, send, problem, cors)
         return
     except asyncio.CancelledError:
-        # The server ends what has not begun (uvicorn's graceful time-out): a status would be final.
+        # uvicorn cancels requests at a stop, and answers 500 if none was sent, which ends an EventSource.
         if chosen == "sse" and scope["method"] == "GET":
             await sse.turn_away(scope, send, Draining("the server is stopping"), cors)
         raise
@@ -81,7 +81,7 @@ async def subscribe(door: Door, scope: Any, receive: Any, send: Any, cors: http.
     if scope["method"] == "HEAD":
         kind = sse.CONTENT_TYPE if chosen == "sse" else b"application/json"
         cursor = (b"tricast-cursor", door.hub.position.encode())
-        # (no Content-Length: a GET's is not known before it is answered)
+        # The length of a GET's body is unknown before it is answered, so there is no Content-Length.
         await http.reply(scope, send, 200, ((b"content-type", kind), http.NO_STORE, cursor, *cors), None)
     elif chosen == "sse":
         await sse.stream(door, scope, receive, send, caller, query.subscription, start, cors)

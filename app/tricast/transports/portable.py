@@ -78,7 +78,7 @@ class PortableOutlet:
         self._parting = asyncio.get_running_loop().call_later(_FINISH_S, self.abort)
 
     def mute(self) -> None:
-        """Send nothing more: the peer takes nothing. What it sent before may still be carried out."""
+        """Send nothing more to a peer that is gone. Commands that it has sent may still be carried out."""
         self._waiting.clear()
         self._waiting_bytes = 0
         self._finished = self.dead = True
@@ -165,8 +165,8 @@ async def stream_sse(
 async def send_texts(outlet: PortableOutlet, send: Send) -> None:
     """Send what `outlet` is given as WebSocket text messages, then the Close.
 
-    A peer that takes nothing more may have sent commands before its Close, which the server hands on
-    one by one (DELIVERY.md 29): whoever receives them says when the connection is lost.
+    A failed send does not end the connection: the peer may have sent commands before its Close, which are
+    still to be received (DELIVERY.md 29). The receiving side reports when the connection is lost.
     """
     try:
         async for payload in outlet.payloads():

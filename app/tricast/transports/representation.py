@@ -1,4 +1,4 @@
-"""Which representation of an answer a client prefers, and which one it has (RFC 9110 §12, §13)."""
+"""Content negotiation and conditional requests: Accept, Accept-Encoding, If-None-Match (RFC 9110)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TAG: Final = re.compile(r'(?:W/)?"([^"]*)"|([^\s,"]+)')
 def prefers_event_stream(accept: Iterable[str]) -> bool:
     """Whether the values of Accept prefer an event stream to JSON (RFC 9110 §12.5.1).
 
-    Of two with one weight the stream is taken where it is named. Where neither is accepted, JSON is sent.
+    With equal weights the stream is preferred if it is named. If neither is accepted, JSON is sent.
     """
     ranges = dict(_weights(accept))
     if not ranges:
@@ -24,20 +24,20 @@ def prefers_event_stream(accept: Iterable[str]) -> bool:
 
 
 def takes_gzip(accept_encoding: Iterable[str]) -> bool:
-    """Whether the values of Accept-Encoding ask for gzip, and not rather for the bytes as they are (§12.5.3).
+    """Whether the values of Accept-Encoding accept gzip with at least the weight of identity (§12.5.3).
 
-    None of them don't, nor does a weight that is none.
+    Without a value, and with a malformed weight, gzip is not accepted.
     """
     weights = dict(_weights(accept_encoding))
     gzip = weights.get("gzip", weights.get("x-gzip", weights.get("*", 0.0)))
     return gzip > 0 and gzip >= weights.get("identity", 0.0)
 
 
-def current(if_none_match: Iterable[str], *etags: str) -> str | None:
-    """The first of `etags` that the values of If-None-Match name; `*` names any (§13.1.2).
+def matching_etag(if_none_match: Iterable[str], *etags: str) -> str | None:
+    """The first of `etags` that the values of If-None-Match name, else None; `*` names any (§13.1.2).
 
-    They are compared weakly: `W/` makes no difference. A tag without quotes, as in OFREP's own example,
-    counts as one with them.
+    The comparison is weak: `W/` is ignored. A tag without quotes, as in OFREP's own example, is taken as
+    one with quotes.
     """
     values = ",".join(if_none_match)
     if values.strip() == "*":
@@ -47,13 +47,13 @@ def current(if_none_match: Iterable[str], *etags: str) -> str | None:
 
 
 def _weight_of(media_type: str, ranges: dict[str, float]) -> float:
-    """The weight of the most specific range that has `media_type`."""
+    """The weight of the most specific media range that includes `media_type`; 0 if none does."""
     kind = media_type.partition("/")[0]
     return next((ranges[each] for each in (media_type, f"{kind}/*", "*/*") if each in ranges), 0.0)
 
 
 def _weights(values: Iterable[str]) -> Iterator[tuple[str, float]]:
-    """Each member of a list with its weight; one that can't be read counts as 0. (Other parameters: no.)"""
+    """Each member of a list with its weight, 0 if that is malformed. Other parameters are ignored."""
     for part in ",".join(values).lower().split(","):
         name, *parameters = part.split(";")
         weight = "1"

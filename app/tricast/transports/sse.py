@@ -13,8 +13,8 @@ from tricast.transports.portable import PortableOutlet, stream_sse
 from tricast.wire import control
 from tricast.wire.start import Start
 
-# Always UTF-8 (WHATWG HTML §9.2.4). It is named for HTTP clients that read other text as ISO-8859-1, such as
-# Python's requests.
+# Event streams are always UTF-8 (WHATWG HTML §9.2.4). The charset is named for HTTP clients that read text
+# without one as ISO-8859-1, such as Python's requests.
 CONTENT_TYPE = b"text/event-stream; charset=utf-8"
 _HEADERS = (
     (b"content-type", CONTENT_TYPE),

@@ -25,7 +25,7 @@ from tricast.transports.negotiate import start_of
 from tricast.transports.portable import PortableOutlet, send_texts
 from tricast.transports.publish import publish
 from tricast.transports.query import parse
-from tricast.transports.websocket_auth import Inbox, first_auth, with_offered_token, with_token
+from tricast.transports.websocket_auth import CLOSED_EARLY, Inbox, first_auth, with_offered_token, with_token
 from tricast.wire import commands, control
 from tricast.wire.publishing import Edge, drafts_of
 from tricast.wire.start import Start
@@ -38,7 +38,7 @@ _MEMBERS: dict[tuple[str | None, str | None], str] = {
     ("publish", "body"): "events",
 }
 _COMMANDS_A_TURN = 50
-_FIRST_BYTES = 64 * 1024  # (above the limit for the first message, so that the refusal is ours)
+_FIRST_BYTES = 64 * 1024  # above `MAX_FIRST_MESSAGE_BYTES`, so that the refusal names that limit
 _log = logging.getLogger("tricast.websocket")
 
 
@@ -91,7 +91,7 @@ class Session:
             return
         try:
             if isinstance(message, bytes):
-                raise BadRequest("binary messages are not taken; send JSON text", field="message")
+                raise BadRequest("the message is binary; send JSON text", field="message")
             size, limit = len(message), self._door.max_body_bytes
             if 4 * size > limit:  # (no character has more bytes than that)
                 size = len(message.encode())
@@ -237,11 +237,11 @@ async def _enter(
 ) -> Subscriber | None:
     """Let a WebSocket in, or refuse it by `tricast.error` and a close code (DELIVERY.md 24).
 
-    `receive` gives its first message, where that is to bring the token.
+    `receive` returns its first message, which has the token with `?auth=message`.
     """
     auth: commands.Command | None = None
 
-    async def prove(scope: Any) -> Any:
+    async def authenticate(scope: Any) -> Any:
         nonlocal auth
         auth = await first_auth(receive)
         assert isinstance(auth.body, commands.Auth)
@@ -256,7 +256,7 @@ async def _enter(
                 "plain HTTP",
                 field="transport",
             )
-        caller = await door.caller(scope, "websocket", prove if query.auth_by_message else None)
+        caller = await door.caller(scope, "websocket", authenticate if query.auth_by_message else None)
         await door.hub.may_subscribe(caller, query.subscription)
         start = await door.hub.resolve(start_of(scope, given), query.subscription)
         door.admit(caller)
@@ -311,7 +311,7 @@ async def _portable(door: Door, scope: Any, receive: Any, send: Any, subprotocol
         async def receive_first() -> str | bytes:
             message = await receive()
             if message["type"] != "websocket.receive":
-                raise Unauthorized("the client went before it had sent its token")
+                raise Unauthorized(CLOSED_EARLY)
             text = message.get("text")
             return message["bytes"] if text is None else text  # type: ignore[no-any-return]
 

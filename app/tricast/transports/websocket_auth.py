@@ -1,8 +1,8 @@
-"""A WebSocket's token where headers can't be set, as in browsers, and kept out of the URL.
+"""A WebSocket's token from clients that can't set headers, such as browsers, without putting it in the URL.
 
-It comes as an offered sub-protocol, `tricast.auth.<token>` beside `tricast.v1`, or in the first message,
-`{"op":"auth","token":…}`, where the client asks for that with `?auth=message`. Either becomes the request's
-Authorization header, so that every gate reads it as usual.
+The token is offered as a sub-protocol, `tricast.auth.<token>` beside `tricast.v1`, or sent in the first
+message, `{"op":"auth","token":…}`, with `?auth=message`. Either becomes the request's Authorization header,
+so that every gate reads it as usual.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from tricast.wire import commands
 AUTH_PROTOCOL: Final = "tricast.auth."
 FIRST_MESSAGE_S: Final = 5.0
 MAX_FIRST_MESSAGE_BYTES: Final = 4096
+CLOSED_EARLY: Final = "the connection ended before the token was sent; send it in the first message"
 
 Message = str | bytes
 
 
 def with_offered_token(scope: Any) -> Any:
-    """`scope` with the token that is offered as a sub-protocol as its Authorization, and nowhere else.
+    """`scope` with the token moved from the offered sub-protocols to the Authorization header.
 
-    A Bearer in the header wins. Raises BadRequest if several are offered.
+    A Bearer token in the header wins. Raises BadRequest if several tokens are offered.
     """
     offered = scope.get("subprotocols") or ()
     tokens = {each.removeprefix(AUTH_PROTOCOL) for each in offered if each.startswith(AUTH_PROTOCOL)}
@@ -44,26 +45,26 @@ def with_offered_token(scope: Any) -> Any:
 
 
 def with_token(scope: Any, token: str) -> Any:
-    """`scope` as if `token` had come in its Authorization header."""
+    """`scope` with `token` in its Authorization header, before any that it has."""
     value = b"Bearer " + token.encode("latin-1", "replace")
     return {**scope, "headers": [(b"authorization", value), *scope["headers"]]}
 
 
 async def first_auth(receive: Callable[[], Awaitable[Message]]) -> commands.Command:
-    """The command `auth` that must be a connection's first message, within 5 s and 4 KiB.
+    """The command `auth`, which must be the connection's first message, of at most 4 KiB and within 5 s.
 
-    Raises Unauthorized or BadRequest for anything else, TooLarge, and Unavailable if none comes.
+    Raises TooLarge, Unavailable if no message arrives in time, and Unauthorized or BadRequest for any other.
     """
     try:
         async with asyncio.timeout(FIRST_MESSAGE_S):
             message = await receive()
     except TimeoutError:
         raise Unavailable(
-            f"no message came within {FIRST_MESSAGE_S:g} s; with ?auth=message the first one is "
-            '{"op":"auth","token":…}. Reconnect'
+            f"no message arrived within {FIRST_MESSAGE_S:g} s; reconnect, and send "
+            '{"op":"auth","token":…} as the first message with ?auth=message'
         ) from None
     if isinstance(message, bytes):
-        raise BadRequest("binary messages are not taken; send JSON text", field="message")
+        raise BadRequest("the message is binary; send JSON text", field="message")
     size = len(message.encode())
     if size > MAX_FIRST_MESSAGE_BYTES:
         raise TooLarge(
@@ -78,10 +79,10 @@ async def first_auth(receive: Callable[[], Awaitable[Message]]) -> commands.Comm
 
 
 class Inbox:
-    """The messages of a connection that is not let in yet: the first is waited for, the rest are kept.
+    """The messages of a connection that is not authenticated yet: the first is awaited, the rest are kept.
 
-    `hold` stops the reading; what is still handed on is at most what one read brought. It is told of its
-    outlet (`hub.outlet.Sink`) meanwhile.
+    `hold` stops the reading after the first; the rest are at most those of the same read. As the outlet's
+    `Sink` (hub/outlet.py) it reports a lost connection.
     """
 
     def __init__(self, hold: Callable[[], None]) -> None:
@@ -97,7 +98,7 @@ class Inbox:
             self._hold()
 
     async def first(self) -> Message:
-        """The first message. Raises Unauthorized if the connection is lost before it came."""
+        """The first message. Raises Unauthorized if the connection is lost before it arrives."""
         return await self._first
 
     def stalled(self) -> None: ...
@@ -106,4 +107,4 @@ class Inbox:
 
     def lost(self) -> None:
         if not self._first.done():
-            self._first.set_exception(Unauthorized("the client went before it had sent its token"))
+            self._first.set_exception(Unauthorized(CLOSED_EARLY))

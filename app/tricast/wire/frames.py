@@ -11,8 +11,8 @@ from typing import Final, Literal
 from tricast.event import Event
 
 Format = Literal["frames", "blocks", "chunks", "texts"]
-# What an outlet is written: joined WebSocket frames; SSE blocks, or the same as one chunk of an HTTP/1.1
-# body; or (portable WebSockets, where somebody else does the framing) the texts of the messages.
+# What is written to an outlet: joined WebSocket frames; SSE blocks, or the same as one chunk of an HTTP/1.1
+# body; or the texts of WebSocket messages that the ASGI server frames (the portable path).
 Payload = bytes | tuple[bytes, ...]
 
 OP_TEXT: Final = 0x1
@@ -51,8 +51,8 @@ def pong_frame(data: bytes) -> bytes:
 def sse_block(text: bytes, cursor: str | None = None, event: str | None = None, retry: int = 0) -> bytes:
     """`text` (one line of JSON) as one block of an event stream (WHATWG HTML §9.2).
 
-    The id is last: there are clients that resume from it once they have its line, also where the stream was
-    cut before the end of the block, and then never get the event.
+    The id is last: some clients resume from an id as soon as they have read its line. If the stream were cut
+    between an earlier id and the data, they would never get the event.
     """
     parts = []
     if event is not None:
@@ -76,7 +76,7 @@ LAST_CHUNK: Final = b"0\r\n\r\n"
 
 
 def chunk(data: bytes) -> bytes:
-    """`data` as one chunk (RFC 9112 §7.1). Nothing stays nothing: an empty chunk would end the body."""
+    """`data` as one chunk (RFC 9112 §7.1). Empty data gives no chunk: an empty one would end the body."""
     return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
 
 

@@ -23,10 +23,10 @@ _IGNORED = {"specversion", "cursor", "data"}
 _PLAIN = {"topic", "type", "data"}
 _NOT_EXTENSIONS = _CORE | _IGNORED
 _REMEMBERED_CHARS = 512  # what is longer is no topic or type, and is refused later
-FORM = "application/x-www-form-urlencoded"  # what curl -d says of everything
-_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")  # (RFC 6838 §4.2)
+FORM = "application/x-www-form-urlencoded"  # the default of curl -d, whatever the body is
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")  # RFC 6838 §4.2
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]*)', re.IGNORECASE)
-# Types that are text without being text/*: their data is a string where the bytes are UTF-8.
+# Text types outside of text/*: their data is a string if the bytes are UTF-8.
 _TEXTS = frozenset(
     f"application/{name}"
     for name in (
@@ -199,8 +199,8 @@ def body_of(
         return _filled(batch, query)
     if media.kind.startswith("application/cloudevents"):
         raise BadRequest(
-            f"Content-Type {media.text[:80]!r} is not read; send CloudEvents as application/cloudevents+json "
-            "or application/cloudevents-batch+json",
+            f"Content-Type {media.text[:80]!r} is not supported; send CloudEvents as "
+            "application/cloudevents+json or application/cloudevents-batch+json",
             field="Content-Type",
         )
     binary = _binary(headers)
@@ -273,7 +273,7 @@ def _data_event(body: bytes, media: _Media, attributes: Mapping[str, str]) -> di
     event: dict[str, Any] = dict(attributes)
     if media.is_json:
         event["data"] = parse_json(body) if body else None
-        if media.text != "application/json":  # (which it is by default)
+        if media.text != "application/json":  # the default
             event["datacontenttype"] = media.text
         return event
     text = _as_text(body) if media.is_text else None
@@ -295,7 +295,7 @@ def _as_text(body: bytes) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Media:
-    """A Content-Type. `text` is it as sent; empty where none was, or curl's own for `-d`."""
+    """A Content-Type. `text` is the header as sent; empty if there was none, or the default of `curl -d`."""
 
     text: str
     kind: str
@@ -305,7 +305,7 @@ class _Media:
 
 @lru_cache(maxsize=1024)
 def _media_of(content_type: str) -> _Media:
-    """Raises BadRequest for what is no media type, or for JSON in another charset than UTF-8."""
+    """Raises BadRequest for a malformed media type, and for JSON in another charset than UTF-8."""
     text = content_type.strip()
     if not text or text.lower() == FORM:
         return _Media("", text.lower(), is_json=False, is_text=True)

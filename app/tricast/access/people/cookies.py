@@ -2,8 +2,8 @@
 
 Over https it is called `__Host-tricast_session`, which browsers take from this very
 host only: a page on a sibling's host can't plant a session of its own. Below a path
-it is `__Secure-tricast_session`, with that path (`__Host-` is for `Path=/`: RFC 6265bis
-§4.1.3.2). Over plain http there is no such thing, and it is `tricast_session`.
+it is `__Secure-tricast_session` with that path, because `__Host-` needs `Path=/`
+(RFC 6265bis §4.1.3.2). Over plain http neither prefix is allowed: `tricast_session`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Shown:
 class Cookies:
     """Writes cookies and reads them, once it was given its secrets; remembers (bounded) what it read.
 
-    `path`: what the server is below, '' for nothing.
+    `path` is the path that the server is served below; '' at the root.
     """
 
     def __init__(self, *, clock: Callable[[], float], path: str = "", remembered: int = 10_000) -> None:
@@ -89,8 +89,8 @@ class Cookies:
                 self._seen.popitem(last=False)
         return shown
 
-    def is_in(self, scope: Any) -> bool:
-        """Whether a cookie of ours, good or not, is in the request."""
+    def has_cookie(self, scope: Any) -> bool:
+        """Whether the request has a session cookie, valid or not."""
         return self._text_in(scope) is not None
 
     def _text_in(self, scope: Any) -> bytes | None:

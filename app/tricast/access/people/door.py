@@ -59,8 +59,8 @@ class SessionDoor:
     def grant(self, scope: Any) -> Grant | None:
         """What a request's cookie may do; None where it shows none that is good.
 
-        Raises Forbidden if the request is from a page of another origin than the server's own,
-        also one of `allowed_origins`: it would act as whoever is signed in here.
+        Raises Forbidden if the request is from a page of an origin that is not the server's own,
+        even one of `allowed_origins`: the page would act as the person signed in.
         """
         shown = self._cookies.read(scope)
         if shown is None:
@@ -72,8 +72,8 @@ class SessionDoor:
         return grant
 
     def has_cookie(self, scope: Any) -> bool:
-        """Whether a request shows a session, good or not."""
-        return self._cookies.is_in(scope)
+        """Whether a request has a session cookie, valid or not."""
+        return self._cookies.has_cookie(scope)
 
     def signed_in(self, scope: Any) -> SignedIn | None:
         """Who that is."""

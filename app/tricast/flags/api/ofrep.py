@@ -19,7 +19,7 @@ from tricast import Api, Ask, BadRequest, Caller, Grant, Hub, NotFound
 from tricast.flags import ofrep
 from tricast.flags.answers import Answers
 from tricast.flags.api.place import Place, place_of
-from tricast.flags.api.stream import Bells, Streams, refuse_for_now
+from tricast.flags.api.stream import Bells, Streams, stream_refusal
 from tricast.flags.ofrep import Reply
 from tricast.flags.store import Flags
 from tricast.flags.stored import EnvironmentFlags
@@ -60,7 +60,7 @@ def ofrep_routes(
         routes += [
             api.route(base + _BULK, service.bulk, methods=["POST"], max_body_bytes=limit),
             api.route(base + _BULK + "/{key:path}", service.one, methods=["POST"], max_body_bytes=limit),
-            api.route(base + _STREAM, streams.open, methods=["GET"], refuse_for_now=refuse_for_now),
+            api.route(base + _STREAM, streams.open, methods=["GET"], get_refusal=stream_refusal),
         ]
     return routes
 
@@ -107,7 +107,7 @@ class _Ofrep:
         stream, label = self._stream(ask, place)
         etag = ofrep.bulk_etag(result, stream, label)
         is_seen = ofrep.has_seen(view.etag, announced)
-        if is_seen and ask.has(etag):
+        if is_seen and ask.is_not_modified(etag):
             return _response(Reply(304, headers={"etag": etag}))
         return _response(ofrep.bulk_answer(result, stream, etag))
 

@@ -107,9 +107,14 @@ class Streams:
         return self._flags.environment(place.app, place.environment).etag
 
 
-def refuse_for_now(error: TricastError) -> Response:
-    """The answer to a stream that is refused for now: EventSource stops for ever on a 429 or 503
-    (DELIVERY.md 23), and from this it comes back."""
+def stream_refusal(error: TricastError) -> Response:
+    """The answer to a GET of a stream that fails.
+
+    A temporary refusal (TooMany, Unavailable) is a stream that ends at once and says when to reconnect,
+    because EventSource gives up on an error status (DELIVERY.md 23). Any other is a problem.
+    """
+    if not isinstance(error, TooMany | Unavailable):
+        return problem_response(error)
     wait_s = _RETRY_S if error.retry_after_s is None else max(1.0, error.retry_after_s)
     return Response(ofrep.goodbye(error.code, round(wait_s * 1000)), headers=_HEADERS)
 
@@ -157,14 +162,13 @@ class _Stream(_Head):
         except Exception:
             if self._has_begun:
                 raise
-            _log.exception("a stream of flags could not begin")
+            _log.exception("a flag stream could not begin")
             failure = Unavailable("the server failed to do this; its log says why")
             await self._refuse(failure, scope, receive, send)
 
     async def _refuse(self, error: TricastError, scope: Any, receive: Any, send: Any) -> None:
-        is_for_now = isinstance(error, TooMany | Unavailable)
-        refusal = refuse_for_now(error) if is_for_now else problem_response(error)
-        for name, value in self.headers.items():  # (CORS, and the request's id)
+        refusal = stream_refusal(error)
+        for name, value in self.headers.items():  # `Api.route` has added CORS and the request's id
             refusal.headers.setdefault(name, value)
         await refusal(scope, receive, send)
 

@@ -27,8 +27,9 @@ def sync_routes(api: Api, flags: Flags) -> list[Route]:
         view = flags.environment(place.app, place.environment)
         etag = f'"{view.etag}"'
         headers = {"etag": etag, "cache-control": "private, no-cache"}
-        known = ask.has(etag)
-        return Response(b"" if known else _written(view), headers=headers, media_type="application/json")
+        if ask.is_not_modified(etag):
+            return Response(status_code=304, headers=headers)
+        return Response(_written(view), headers=headers, media_type="application/json")
 
     return [api.route("/v1/flagd/{app}/{environment}.json", file, methods=["GET"])]
 
