@@ -39,7 +39,7 @@ test: $(VENV)/.test services lint ## lint, types, import rules and the whole tes
 	@$(call pytest,-m alone)
 
 .PHONY: test-long
-test-long: $(VENV)/.test services ## the repeated kills, cuts, disconnects, restarts and noise, at full length
+test-long: $(VENV)/.test services ## the repeated tests (kills, cuts, disconnects, restarts, noise) at full length
 	@LONG=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m repeated $(ARGS)
 
 # $(call pytest,OPTIONS): run the tests; that ARGS selects none of this half (exit code 5) is no failure.
