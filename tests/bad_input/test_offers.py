@@ -350,4 +350,37 @@ def test_a_connection_that_says_nothing_is_closed_without_a_word(served: Served)
                 connection.send(said)
                 assert connection.answer().status == 200
             connection.socket.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize("poll", ["poll", "poll with a cookie"])
+def test_what_is_pipelined_behind_a_waiting_poll_does_not_hide_that_the_side_is_closed(
+    served: Served, poll: str
+) -> None:
+    with served.raw() as connection:
+        connection.send(HALF_CLOSED[poll][0] + HALF_CLOSED["publish"][0] * 2)
+        connection.socket.shutdown(socket.SHUT_WR)
+        assert [connection.answer().status for _ in range(3)] == [200, 201, 201]
+        assert connection.rest() == b""
+
+
+def test_what_came_in_further_segments_behind_a_waiting_poll_is_answered_though_the_side_is_closed(
+    served: Served,
+) -> None:
+    sent = HALF_CLOSED["poll"][0] + HALF_CLOSED["publish"][0] + HALF_CLOSED["poll"][0]
+    for cut in range(len(HALF_CLOSED["poll"][0]), len(sent), 40):
+        with served.raw() as connection:
+            for part in (sent[:cut], sent[cut:]):
+                connection.send(part)
+                assert served.ask(HIDDEN).status == 200  # (behind it: the server has read the part)
+            connection.socket.shutdown(socket.SHUT_WR)
+            assert [connection.answer().status for _ in range(3)] == [200, 201, 200], cut
+            assert connection.rest() == b""
+
+
+def test_a_request_that_is_none_and_a_closed_side_take_no_answer_away(served: Served) -> None:
+    for garbage in (b"GARBAGE\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"):
+        with served.raw() as connection:
+            connection.send(HALF_CLOSED["publish"][0] * 2 + garbage)
+            connection.socket.shutdown(socket.SHUT_WR)
+            assert [connection.answer().status for _ in range(2)] == [201, 201]
             assert connection.rest() == b""

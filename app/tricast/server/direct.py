@@ -70,6 +70,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._in_head = False
         self._in_body = False
         self._parting = False
+        self._half_closed = False
         self._full = False
         self._problem: TricastError | None = None  # why the head is refused, if the parser accepts it
         self._head_timer: asyncio.TimerHandle | None = None
@@ -139,10 +140,15 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._has_unanswered:
             self._refuse_incomplete()
             return False
-        if cycle.response_started and not cycle.response_complete and cycle.chunked_encoding is not False:
-            return False
-        self._parting = True
-        self.finish()
+        if not self._parting:  # (uvloop calls this again when reading is resumed)
+            streams = cycle.response_started and not cycle.response_complete
+            if streams and cycle.chunked_encoding is not False:
+                return False
+            # What was held came before the end, and is read first.
+            self._half_closed = bool(self._held)
+            if not self._half_closed:
+                self._parting = True
+                self.finish()
         if self._parked is not None:
             self._parked.answer_now()
         return True
@@ -158,6 +164,10 @@ class HttpProtocol(HttpToolsProtocol):
             cycle.disconnected = True
             cycle.message_event.set()
             self._refuse(BadRequest("the connection was closed before the body was complete", field="body"))
+
+    def _end_of_input(self) -> None:
+        if not self.transport.is_closing() and not self.eof_received():
+            self.transport.close()
 
     def part(self, response: bytes) -> None:
         """Answer while more is coming: read and drop it for a moment, then close.
@@ -285,6 +295,7 @@ class HttpProtocol(HttpToolsProtocol):
             complete, before.response_complete = before.response_complete, False
             super().on_headers_complete()
             before.response_complete = complete
+            self._read_while_parked()
         else:
             super().on_headers_complete()
         cycle: Any = self.cycle
@@ -415,8 +426,14 @@ class HttpProtocol(HttpToolsProtocol):
 
     def park(self, request: RequestWriter) -> None:
         self._parked = request
+        self._read_while_parked()
         if self._parting:
             request.answer_now()
+
+    def _read_while_parked(self) -> None:
+        """Read on, which uvicorn doesn't behind a queued request: the poll's client may go."""
+        if self._parked is not None and not self._full:
+            self.flow.resume_reading()
 
     def unpark(self, request: RequestWriter) -> bool:
         """Whether `request` was parked; it isn't afterwards."""
@@ -452,6 +469,8 @@ class HttpProtocol(HttpToolsProtocol):
         for data in held:
             if not self.transport.is_closing():
                 self.data_received(data)
+        if self._half_closed:
+            self.loop.call_soon(self._end_of_input)
 
     def hand_over(self, head: bytes, *, chunked: bool, gone: bool) -> EventStream:
         """Give the connection to a new EventStream, which is all that stays."""
