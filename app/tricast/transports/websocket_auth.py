@@ -8,6 +8,7 @@ so that every gate reads it as usual.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -18,6 +19,9 @@ AUTH_PROTOCOL: Final = "tricast.auth."
 FIRST_MESSAGE_S: Final = 5.0
 MAX_FIRST_MESSAGE_BYTES: Final = 4096
 CLOSED_EARLY: Final = "the connection ended before the token was sent; send it in the first message"
+
+# An end of line in a token would begin another header.
+_NOT_VISIBLE: Final = re.compile(r"[^\x21-\x7e]")
 
 Message = str | bytes
 
@@ -45,8 +49,13 @@ def with_offered_token(scope: Any) -> Any:
 
 
 def with_token(scope: Any, token: str) -> Any:
-    """`scope` with `token` in its Authorization header, before any that it has."""
-    value = b"Bearer " + token.encode("latin-1", "replace")
+    """`scope` with `token` in its Authorization header, before any that it has.
+
+    Raises Unauthorized for a token with other characters than visible ASCII.
+    """
+    if _NOT_VISIBLE.search(token):
+        raise Unauthorized("the token is malformed: it has characters other than visible ASCII")
+    value = b"Bearer " + token.encode("ascii")
     return {**scope, "headers": [(b"authorization", value), *scope["headers"]]}
 
 
