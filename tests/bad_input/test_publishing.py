@@ -360,6 +360,9 @@ def test_a_wrong_combination_of_type_headers_and_body_is_400(
         ("application/vnd.x; charset=utf-8", b"x", ("application/vnd.x; charset=utf-8", "x")),
         ("text/plain; charset=UTF-8", "é".encode(), ("text/plain; charset=UTF-8", "é")),
         ("text/html", b"", ("text/html", "")),
+        ('text/plain; charset="UTF-8"', "é".encode(), ('text/plain; charset="UTF-8"', "é")),
+        ('text/plain; x="; charset=latin1"', b"x", ('text/plain; x="; charset=latin1"', "x")),
+        ('application/json; x="; charset=latin1"', b"1", ('application/json; x="; charset=latin1"', 1)),
         ("", b"", ("text/plain", "")),
     ],
 )
@@ -435,3 +438,26 @@ def test_the_tracing_of_a_request_is_kept_and_is_no_other_content(served: Served
     assert (kept["tracestate"], kept["traceparent"][:7]) == ("a=1", "00-0000")
     other = {"topic": topic, "id": "1", "data": 1, "traceid": "x"}
     assert post(served, json.dumps(other).encode(), kind="application/json").status == 409
+
+
+@pytest.mark.parametrize(
+    ("value", "subject"),
+    [
+        ("plain", "plain"),
+        ('"quoted"', "quoted"),
+        (r'"a \"b\" \\ c%20d"', 'a "b" \\ c d'),
+        ('half"', 'half"'),
+        ("%22kept%22", '"kept"'),
+        ("Euro%20%E2%82%AC%20%F0%9F%98%80", "Euro € 😀"),
+    ],
+)
+def test_the_value_of_an_attributes_header_is_unescaped_and_then_decoded(
+    served: Served, value: str, subject: str
+) -> None:
+    """CloudEvents' HTTP binding, §3.1.3.2."""
+    topic = f"any/{uuid.uuid4().hex}"
+    assert post(served, b"1", ("ce-topic", topic), ("ce-subject", value)).status == 201
+    with served.http() as client:
+        asked = {"topic": topic, "cursor": "earliest", "timeout": "0"}
+        [event] = client.get("/v1/events", params=asked).json()["events"]
+    assert event["subject"] == subject

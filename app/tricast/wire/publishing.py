@@ -25,7 +25,8 @@ _NOT_EXTENSIONS = _CORE | _IGNORED
 _REMEMBERED_CHARS = 512  # what is longer is no topic or type, and is refused later
 FORM = "application/x-www-form-urlencoded"  # the default of curl -d, whatever the body is
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")  # RFC 6838 §4.2
-_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s;"]*)', re.IGNORECASE)
+_PARAMETER = re.compile(r';\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))')  # RFC 9110 §5.6.6
+_QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"')  # RFC 9110 §5.6.4
 # Text types outside of text/*: their data is a string if the bytes are UTF-8.
 _TEXTS = frozenset(
     f"application/{name}"
@@ -260,12 +261,18 @@ def _binary(headers: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
                 field=header,
             )
         try:
-            attributes[attribute] = unquote_to_bytes(value).decode()
+            attributes[attribute] = unquote_to_bytes(_without_quotes(value)).decode()
         except UnicodeDecodeError:
             raise BadRequest(
                 f"the header {header[:80]!r} is not percent-encoded UTF-8", field=header[:80]
             ) from None
     return attributes
+
+
+def _without_quotes(value: bytes) -> bytes:
+    """A header value, unescaped if it is a quoted string, as the binding demands before percent-decoding."""
+    quoted = _QUOTED.fullmatch(value)
+    return value if quoted is None else re.sub(rb"\\(.)", rb"\1", quoted[1])
 
 
 def _data_event(body: bytes, media: _Media, attributes: Mapping[str, str]) -> dict[str, Any]:
@@ -317,8 +324,8 @@ def _media_of(content_type: str) -> _Media:
             "for plain text",
             field="Content-Type",
         )
-    found = _CHARSET.search(text)
-    charset = None if found is None else found[1].lower()
+    parameters = {name.lower(): quoted or token for name, quoted, token in _PARAMETER.findall(text)}
+    charset = parameters["charset"].lower() if "charset" in parameters else None
     is_utf_8 = charset in (None, "utf-8", "utf8", "us-ascii")
     is_json = kind == "application/json" or kind.endswith("+json")
     if is_json and not is_utf_8:
