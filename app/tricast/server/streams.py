@@ -253,8 +253,8 @@ class WebSocketStream(_Stream):
     def write(self, data: Payload, /) -> None:
         # After its Close a client reads no messages: browsers drop them, and a library whose queue is full
         # would not read the answer to the Close.
-        if not self._close_reply:
-            super().write(data)
+        if not (self._ended or self._close_reply):
+            self._transport.write(data)  # type: ignore[union-attr, arg-type]
 
     def refused(self, problem: TricastError) -> None:
         if self._close_reply and not self._has_refused:
