@@ -1,7 +1,7 @@
 """Signing in over HTTP: `/v1/session`, `/v1/setup`, and accepting an invitation.
 
-What is asked of anybody is asked through a gate that lets everybody in; only a page
-of another origin may not (it could sign its visitor in as somebody else).
+These routes need no credentials. A page of another origin is refused, because it could
+sign its visitor in to another account.
 """
 
 from __future__ import annotations

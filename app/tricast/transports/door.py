@@ -80,7 +80,7 @@ class Door:
     async def caller(
         self, scope: Any, transport: Transport, authenticate: Callable[[Any], Awaitable[Any]] | None = None
     ) -> Caller:
-        """Who is asking, let in by the gate and, except to publish, the `on_connect` hooks.
+        """The caller, accepted by the gate and, except to publish, by the `on_connect` hooks.
 
         `authenticate` is awaited before the gate is asked and after the connect rate was checked: it returns
         the scope with the credentials that arrive after the handshake.
